@@ -167,7 +167,7 @@ class EmbeddedPostgres:
 
     def _password(self) -> str:
         try:
-            return self._host.password_file.read_text(encoding="ascii").strip()
+            return self._host.password_file.read_text(encoding="utf-8").strip()
         except FileNotFoundError:
             raise EmbeddedPostgresError(
                 f"{self._host.password_file} does not exist: call ensure() first; beside existing data the file "
@@ -317,7 +317,7 @@ class EmbeddedPostgres:
         shutil.rmtree(scratch)
 
     def _require_same_major(self) -> None:
-        kept = (self._host.data_dir / "PG_VERSION").read_text(encoding="ascii").strip()
+        kept = (self._host.data_dir / "PG_VERSION").read_text(encoding="utf-8").strip()
         answer = subprocess.run(
             [self._host.bin_dir / "postgres", "--version"], capture_output=True, text=True, check=True
         ).stdout
@@ -338,7 +338,7 @@ class EmbeddedPostgres:
 def _write_private(path: Path, text: str) -> None:
     path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

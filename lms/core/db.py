@@ -1,0 +1,94 @@
+"""The database: engine, declarative base, and transactions that carry a scope."""
+
+from __future__ import annotations
+
+import contextlib
+import uuid
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import DateTime, MetaData, Uuid, create_engine
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import DeclarativeBase, Session
+
+from lms.core.tenancy import ENTER_SCOPE, Scope, parameters_of
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """Parent of all tables; ids are UUIDs, times are aware, documents are jsonb."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {
+        uuid.UUID: Uuid(),
+        datetime: DateTime(timezone=True),
+        dict[str, Any]: JSONB(),
+        list[Any]: JSONB(),
+    }
+
+
+class Database:
+    """One login's pool of connections, handing out scoped transactions."""
+
+    def __init__(self, url: str, *, pool_size: int, info: dict[str, object]) -> None:
+        self.engine: Engine = create_engine(
+            url,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_use_lifo=True,
+            # A lock that is not had within three seconds is a conflict to report, not to wait for.
+            connect_args={"options": "-c lock_timeout=3s -c statement_timeout=60s -c jit=off -c timezone=UTC"},
+        )
+        self.info = info
+
+    @contextlib.contextmanager
+    def transaction(self, scope: Scope, *, read_only: bool = False) -> Iterator[Session]:
+        """Open one transaction in ``scope``; leaving commits, raising rolls back."""
+        session = self.begin(scope, read_only=read_only)
+        try:
+            yield session
+            session.commit()
+        except BaseException:
+            session.rollback()
+            raise
+        finally:
+            session.close()
+
+    def begin(self, scope: Scope, *, read_only: bool = False) -> Session:
+        """Start a session in ``scope``; whoever calls it ends it. Prefer ``transaction``."""
+        try:
+            return self._enter(scope, read_only)
+        except OperationalError as error:
+            # The server was restarted while this connection slept in the pool. Nothing has been
+            # done on it yet, so a fresh connection may start over.
+            if not error.connection_invalidated:
+                raise
+            return self._enter(scope, read_only)
+
+    def _enter(self, scope: Scope, read_only: bool) -> Session:  # noqa: FBT001 - private, two callers
+        session = Session(self.engine, expire_on_commit=False, info=self.info)
+        try:
+            session.execute(ENTER_SCOPE, parameters_of(scope, read_only=read_only))
+        except BaseException:
+            session.close()
+            raise
+        return session
+
+    @staticmethod
+    def rescope(session: Session, scope: Scope, *, read_only: bool) -> None:
+        """Move an open transaction into another scope (web: from the bare login to the actor's)."""
+        session.execute(ENTER_SCOPE, parameters_of(scope, read_only=read_only))
+
+    def dispose(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()

@@ -1,0 +1,116 @@
+"""What one process of the product is made of, and the registry that the rooms fill at start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    import click
+    from flask import Blueprint
+    from sqlalchemy.orm import Session
+
+    from lms.core.access import Actor, Role
+    from lms.core.crypto import SealingKey, Vault
+    from lms.core.db import Database
+    from lms.core.events import Event, Subscription
+    from lms.core.settings import Settings
+    from lms.core.storage import Storage
+
+    TaskFunction = Callable[..., None]
+    TickFunction = Callable[["Services"], None]
+
+
+@dataclass(frozen=True, slots=True)
+class NavItem:
+    """One entry of a role's navigation. ``label`` is a lazy translation, ``icon`` a sprite name."""
+
+    endpoint: str
+    label: object
+    icon: str
+    permission: str
+    order: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A queue entry point: runs ``function(services, **arguments)``; at least once."""
+
+    name: str
+    function: TaskFunction
+    queue: str
+    max_attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ticker:
+    """Work that one process at a time does every ``every_s`` seconds."""
+
+    name: str
+    function: TickFunction
+    every_s: float
+
+
+@dataclass(slots=True)
+class Kernel:
+    """The rooms register here; core reads it and so never imports a room."""
+
+    blueprints: list[Blueprint] = field(default_factory=list)
+    tasks: dict[str, Task] = field(default_factory=dict)
+    tickers: list[Ticker] = field(default_factory=list)
+    events: dict[str, type[Event]] = field(default_factory=dict)
+    subscriptions: dict[str, list[Subscription]] = field(default_factory=dict)
+    grants: dict[Role, set[str]] = field(default_factory=dict)
+    nav: list[NavItem] = field(default_factory=list)
+    commands: list[click.Command] = field(default_factory=list)
+    demo_steps: list[tuple[int, Callable[[Services], None]]] = field(default_factory=list)
+    actor_loader: Callable[[Session, str], Actor | None] | None = None
+
+    def task(self, name: str, function: TaskFunction, *, queue: str = "default", max_attempts: int = 5) -> None:
+        """Register a job that ``queue.enqueue`` can name."""
+        self.tasks[name] = Task(name, function, queue, max_attempts)
+
+    def ticker(self, name: str, function: TickFunction, *, every_s: float) -> None:
+        """Register periodic work; it must be idempotent, for a crash may repeat it."""
+        self.tickers.append(Ticker(name, function, every_s))
+
+    def subscribe(
+        self,
+        event_type: type[Event],
+        handler: Callable[[Session, Any], None],
+        *,
+        name: str,
+        inline: bool = False,
+    ) -> None:
+        """Hear of an event: inline in its transaction (insert-only), else by one job later."""
+        from lms.core.events import Subscription  # noqa: PLC0415 - events needs Services' type
+
+        self.events[event_type.__name__] = event_type
+        self.subscriptions.setdefault(event_type.__name__, []).append(Subscription(name, handler, inline))
+
+    def grant(self, role: Role, *permissions: str) -> None:
+        """Give ``role`` the permissions."""
+        self.grants.setdefault(role, set()).update(permissions)
+
+    def permissions_of(self, role: Role) -> frozenset[str]:
+        """Return what ``role`` may do."""
+        return frozenset(self.grants.get(role, ()))
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Handed to tasks and tickers, and reachable from each session."""
+
+    settings: Settings
+    kernel: Kernel
+    db: Database
+    storage: Storage
+    vault: Vault
+    sealing_key: SealingKey
+    login: str
+
+
+def services_of(session: Session) -> Services:
+    """Return the services of the process that opened ``session``."""
+    return cast("Services", session.info["services"])

@@ -1,0 +1,167 @@
+"""Settings: from the environment, checked once at start, with the wrong one named."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import secrets as random_source
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+ENVIRONMENTS = ("demo", "test", "production")
+MIN_SECRET_BYTES = 32
+
+
+class SettingsError(RuntimeError):
+    """A setting is missing or unusable; the message names it and says what would do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an operator may choose. See docs/settings.md for each variable."""
+
+    environment: str
+    home: Path
+    admin_database_url: str | None
+    base_url: str
+    storage_url: str
+    face_engine: str
+    face_model_dir: Path | None
+    timezone: str
+    pool_size: int
+
+    @property
+    def is_production(self) -> bool:
+        return self.environment == "production"
+
+    @property
+    def secure_cookies(self) -> bool:
+        return self.base_url.startswith("https://")
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """Key material of one instance; stands in a file that only its owner can read.
+
+    ``data_keys`` maps key id to a 32-byte AES key; ``active_key_id`` encrypts, all decrypt.
+    ``lookup_key`` is the HMAC key of searchable digests; ``audit_seed`` the Ed25519 seed of
+    the audit sealer; ``passwords`` those of the three database logins.
+    """
+
+    session_key: bytes
+    lookup_key: bytes
+    data_keys: Mapping[str, bytes]
+    active_key_id: str
+    audit_seed: bytes
+    passwords: Mapping[str, str]
+
+
+def default_home() -> Path:
+    """Keep data outside the checkout, one folder for each checkout."""
+    label = hashlib.sha256(str(CHECKOUT).encode()).hexdigest()[:8]
+    if os.geteuid() == 0:
+        return Path("/var/lib/anzheng") / label
+    data_home = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(data_home) / "anzheng" / label
+
+
+def load_settings(env: Mapping[str, str] | None = None) -> Settings:
+    """Read and check the settings.
+
+    Raises SettingsError naming the first variable that is wrong.
+    """
+    env = os.environ if env is None else env
+    environment = env.get("ANZHENG_ENV", "demo")
+    if environment not in ENVIRONMENTS:
+        raise SettingsError(f"ANZHENG_ENV must be one of {', '.join(ENVIRONMENTS)}, not {environment!r}")
+    base_url = env.get("ANZHENG_BASE_URL", "http://127.0.0.1:8000").rstrip("/")
+    parts = urlsplit(base_url)
+    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path:
+        raise SettingsError(f"ANZHENG_BASE_URL must look like https://host, not {base_url!r}")
+    if environment == "production" and parts.scheme != "https":
+        raise SettingsError("ANZHENG_BASE_URL must be https in production")
+    home = Path(env.get("ANZHENG_HOME") or default_home()).resolve()
+    storage_url = env.get("ANZHENG_STORAGE_URL") or (home / "objects").as_uri()
+    if urlsplit(storage_url).scheme not in {"file", "s3"}:
+        raise SettingsError("ANZHENG_STORAGE_URL must start with file:// or s3://")
+    engine = env.get("ANZHENG_FACE_ENGINE", "sface")
+    if engine not in {"sface", "dlib"}:
+        raise SettingsError("ANZHENG_FACE_ENGINE must be sface or dlib")
+    model_dir = env.get("ANZHENG_FACE_MODEL_DIR")
+    try:
+        pool_size = int(env.get("ANZHENG_POOL_SIZE", "20"))
+    except ValueError:
+        raise SettingsError("ANZHENG_POOL_SIZE must be a number") from None
+    return Settings(
+        environment=environment,
+        home=home,
+        admin_database_url=env.get("DATABASE_URL") or None,
+        base_url=base_url,
+        storage_url=storage_url,
+        face_engine=engine,
+        face_model_dir=Path(model_dir) if model_dir else None,
+        timezone=env.get("ANZHENG_TIMEZONE", "Asia/Shanghai"),
+        pool_size=pool_size,
+    )
+
+
+def _random_text() -> str:
+    return base64.b64encode(random_source.token_bytes(32)).decode()
+
+
+def load_secrets(settings: Settings) -> Secrets:
+    """Read ``secrets.json`` of the instance, made at the first start outside production.
+
+    Raises SettingsError when the file is readable by others, or weak, or missing in production.
+    """
+    path = settings.home / "secrets.json"
+    if not path.exists():
+        if settings.is_production:
+            raise SettingsError(f"{path} is missing; make it with 'anzheng secrets new'")
+        write_new_secrets(path)
+    if path.stat().st_mode & 0o077:
+        raise SettingsError(f"{path} must be readable by its owner only (chmod 600)")
+    raw = json.loads(path.read_text(encoding="utf8"))
+    try:
+        found = Secrets(
+            session_key=base64.b64decode(raw["session_key"]),
+            lookup_key=base64.b64decode(raw["lookup_key"]),
+            data_keys={name: base64.b64decode(key) for name, key in raw["data_keys"].items()},
+            active_key_id=raw["active_key_id"],
+            audit_seed=base64.b64decode(raw["audit_seed"]),
+            passwords=raw["passwords"],
+        )
+    except KeyError as error:
+        raise SettingsError(f"{path} lacks {error}") from None
+    keys = [found.session_key, found.lookup_key, found.audit_seed, *found.data_keys.values()]
+    if min(map(len, keys)) < MIN_SECRET_BYTES or found.active_key_id not in found.data_keys:
+        raise SettingsError(f"{path} holds a key of less than {MIN_SECRET_BYTES} bytes or no active key")
+    return found
+
+
+def write_new_secrets(path: Path) -> None:
+    """Write fresh secrets; of several starters at once, the first one's file stands."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = {
+        "session_key": _random_text(),
+        "lookup_key": _random_text(),
+        "data_keys": {"k1": _random_text()},
+        "active_key_id": "k1",
+        "audit_seed": _random_text(),
+        "passwords": {login: random_source.token_urlsafe(24) for login in ("web", "jobs", "auditor")},
+    }
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf8") as file:
+        json.dump(fresh, file)
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        pass
+    finally:
+        temporary.unlink()
