@@ -65,6 +65,7 @@ class Kernel:
     nav: list[NavItem] = field(default_factory=list)
     commands: list[click.Command] = field(default_factory=list)
     demo_steps: list[tuple[int, Callable[[Services], None]]] = field(default_factory=list)
+    homes: dict[Role, str] = field(default_factory=dict)
     actor_loader: Callable[[Session, str], Actor | None] | None = None
 
     def task(self, name: str, function: TaskFunction, *, queue: str = "default", max_attempts: int = 5) -> None:
@@ -92,6 +93,10 @@ class Kernel:
     def grant(self, role: Role, *permissions: str) -> None:
         """Give ``role`` the permissions."""
         self.grants.setdefault(role, set()).update(permissions)
+
+    def home(self, role: Role, endpoint: str) -> None:
+        """Name the page on which ``role`` lands after signing in."""
+        self.homes[role] = endpoint
 
     def permissions_of(self, role: Role) -> frozenset[str]:
         """Return what ``role`` may do."""
