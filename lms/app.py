@@ -54,6 +54,8 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     pages.install(app)
     for blueprint in services.kernel.blueprints:
         app.register_blueprint(blueprint)
+    for install in services.kernel.installers:
+        install(app)
     return app
 
 

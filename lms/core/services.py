@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     import click
-    from flask import Blueprint
+    from flask import Blueprint, Flask
     from sqlalchemy.orm import Session
 
     from lms.core.access import Actor, Role
@@ -65,6 +65,8 @@ class Kernel:
     nav: list[NavItem] = field(default_factory=list)
     commands: list[click.Command] = field(default_factory=list)
     demo_steps: list[tuple[int, Callable[[Services], None]]] = field(default_factory=list)
+    reference_steps: list[tuple[int, Callable[[Services], None]]] = field(default_factory=list)
+    installers: list[Callable[[Flask], None]] = field(default_factory=list)
     homes: dict[Role, str] = field(default_factory=dict)
     actor_loader: Callable[[Session, str], Actor | None] | None = None
 
