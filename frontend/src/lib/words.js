@@ -1,0 +1,60 @@
+// Texts that scripts show. Chinese is the key; pages in English look it up here.
+const EN = {
+  '网络不通，请检查连接后重试': 'No connection. Check the network and try again.',
+  '服务器出错，请稍后重试': 'The server failed. Please try again later.',
+  '服务器出错，请稍后重试（事件编号 {id}）': 'The server failed. Please try again later (incident {id}).',
+  '操作太频繁，请稍候': 'Too many requests. Please wait a moment.',
+  '登录已过期，请重新登录': 'Your sign-in has expired. Please sign in again.',
+  '已复制': 'Copied',
+  '已同步': 'Synchronised',
+  '正在同步…': 'Synchronising…',
+  '已保存到本机': 'Saved on this device',
+  '网络中断，答案已保存在本机，恢复后自动提交': 'No connection. Answers are kept on this device and sent when it returns.',
+  '本机无法保存答案，请保持网络畅通': 'This device cannot keep answers. Stay connected.',
+  '还剩 {n} 分钟': '{n} minutes left',
+  '还剩 1 分钟': '1 minute left',
+  '时间到，正在交卷': 'Time is up. Submitting.',
+  '已答 {done} · 标记 {flag} · 未答 {open}': 'Answered {done} · flagged {flag} · open {open}',
+  '还有 {n} 题未答，确定交卷吗？': '{n} questions are still open. Submit anyway?',
+  '确定交卷吗？交卷后不能再修改。': 'Submit now? Answers cannot be changed afterwards.',
+  '还有答案没有同步，请等网络恢复后交卷': 'Some answers are not synchronised yet. Submit when the connection is back.',
+  '试卷已交，正在跳转': 'The paper has been submitted.',
+  '首次学习不可快进到未学习的部分': 'On first viewing you cannot skip ahead.',
+  '已学 {a} / {b}': 'Credited {a} / {b}',
+  '视频无法播放，请检查网络后刷新页面': 'The video cannot be played. Check the network and reload.',
+  '此浏览器不能播放该视频，请换用新版浏览器': 'This browser cannot play the video. Please use a newer one.',
+  '本节已学完': 'Lesson completed',
+  '继续下一步': 'Continue',
+  '离开页面已暂停播放': 'Paused because you left the page.',
+  '请先完成人脸核验再继续': 'Please complete the face check to continue.',
+  '网络中断，学习记录恢复后补传': 'No connection. Learning records will be sent when it returns.',
+  '播放': 'Play', '暂停': 'Pause',
+  '已打开摄像头，请正对镜头': 'The camera is on. Look straight at it.',
+  '正在拍摄，请保持不动…': 'Taking pictures, keep still…',
+  '正在比对…': 'Comparing…',
+  '您拒绝了摄像头权限': 'Camera permission was refused',
+  '请点地址栏的锁形图标，允许使用摄像头，然后重试': 'Click the lock icon in the address bar, allow the camera, then retry.',
+  '没有找到摄像头': 'No camera was found',
+  '请接好摄像头，或换一台带摄像头的手机、电脑': 'Connect a camera, or use a phone or computer that has one.',
+  '摄像头被其他程序占用': 'The camera is in use by another program',
+  '请关闭其他使用摄像头的程序后重试': 'Close other programs that use the camera, then retry.',
+  '当前连接不安全，浏览器不允许使用摄像头': 'This connection is not secure, so the browser refuses the camera',
+  '请用 https 地址打开本页': 'Open this page by its https address.',
+  '此浏览器不支持摄像头': 'This browser does not support cameras',
+  '请用手机自带浏览器或新版浏览器打开': 'Open the page in the phone’s own browser or a newer one.',
+  '摄像头画面没有变化，请重新打开摄像头': 'The picture does not change. Switch the camera on again.',
+  '核验通过': 'Identity confirmed', '核验未通过': 'Identity not confirmed', '无法判断，请重试': 'Could not decide. Please try again.',
+  '采集成功': 'Enrolled', '照片不合格，请重拍': 'The pictures are not suitable. Please retake.',
+  '重新拍摄': 'Retake',
+  '已上传 {p}%': '{p}% uploaded', '上传完成，正在处理…': 'Uploaded. Processing…',
+  '上传中断，请检查网络后重试': 'The upload was interrupted. Check the network and retry.',
+  '文件太大': 'The file is too large.', '已取消上传': 'Upload cancelled.',
+};
+
+const english = document.documentElement.lang.startsWith('en');
+
+/** The text in the page's language with {name} filled from values. */
+export function t(text, values = {}) {
+  const found = english ? EN[text] ?? text : text;
+  return found.replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ''));
+}
