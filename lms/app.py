@@ -62,3 +62,7 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
 def cli_main() -> None:
     """Entry point of the ``anzheng`` command."""
     cli.build_group(build_kernel())(prog_name="anzheng")
+
+
+if __name__ == "__main__":
+    cli_main()

@@ -43,7 +43,10 @@ def run() -> None:
 def write_sql() -> None:
     """Print the SQL instead of running it, for review and linting."""
     context.configure(
-        dialect_name="postgresql", literal_binds=True, dialect_opts={"paramstyle": "named"}, transaction_per_migration=True
+        dialect_name="postgresql",
+        literal_binds=True,
+        dialect_opts={"paramstyle": "named"},
+        transaction_per_migration=True,
     )
     with context.begin_transaction():
         context.run_migrations()

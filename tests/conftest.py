@@ -61,11 +61,6 @@ class Instance:
     admin: str
 
 
-def _database(admin: str, name: str) -> str:
-    head, _, tail = admin.rpartition("/")
-    return f"{head}/{name}?{tail.partition('?')[2]}" if "?" in tail else f"{head}/{name}"
-
-
 def make_database(settings: Settings, name: str) -> str:
     """Clone a fresh database called ``name`` from the migrated template; return its admin URL."""
     home = settings.home

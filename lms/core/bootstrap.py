@@ -45,9 +45,7 @@ def build_services(settings: Settings, kernel: Kernel, *, login: str = "web", ad
             info=info,
         ),
         storage=Storage(settings.storage_url),
-        vault=Vault(
-            data_keys=secrets.data_keys, active_key_id=secrets.active_key_id, lookup_key=secrets.lookup_key
-        ),
+        vault=Vault(data_keys=secrets.data_keys, active_key_id=secrets.active_key_id, lookup_key=secrets.lookup_key),
         sealing_key=SealingKey(secrets.audit_seed),
         login=login,
     )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable
 
 import click
 
-from lms.core import bootstrap, dbadmin, sealing, worker
+from lms.core import bootstrap, dbadmin, sealing, serve, worker
 from lms.core.services import Kernel, Services
 from lms.core.settings import load_secrets, load_settings, write_new_secrets
 
@@ -30,7 +31,8 @@ def build_group(kernel: Kernel) -> click.Group:
 
         context.obj = build
 
-    for command in (db_group, worker_command, audit_group, secrets_group, *kernel.commands):
+    own = (run_command, db_group, worker_command, reference_command, demo_command, audit_group, secrets_group)
+    for command in (*own, *kernel.commands):
         group.add_command(command)
     return group
 
@@ -67,6 +69,68 @@ def db_url() -> None:
 def worker_command(build: BuildServices, concurrency: int) -> None:
     """Work off queued jobs and the periodic work until stopped."""
     worker.run_worker(build("jobs"), bootstrap.worker_conninfo(load_settings()), concurrency=concurrency)
+
+
+@click.command("run")
+@click.option("--port", default=8000, show_default=True)
+@click.option("--demo/--no-demo", default=True, show_default=True, help="make the demo province in an empty database")
+@click.pass_obj
+def run_command(build: BuildServices, port: int, demo: bool) -> None:  # noqa: FBT001 - a flag
+    """Set up what is missing, then serve web and worker until stopped."""
+    started = time.monotonic()
+    settings = load_settings()
+    dbadmin.initialise(settings, load_secrets(settings))
+    services = build("jobs")
+    load_reference(services)
+    if demo and not settings.is_production:
+        make_demo(services)
+    services.db.dispose()
+
+    def ready() -> None:
+        click.echo(
+            f"\n安证 is ready on {settings.base_url} after {time.monotonic() - started:.1f} s. Stop with Ctrl-C."
+        )
+        sign_ins = settings.home / "demo-sign-ins.txt"
+        if demo and sign_ins.exists():
+            click.echo(sign_ins.read_text("utf8"))
+
+    serve.Supervisor(settings, port).run(ready)
+
+
+def load_reference(services: Services) -> None:
+    """Bring the reference tables to what the data files of this version say."""
+    for _order, load in sorted(services.kernel.reference_steps, key=lambda step: step[0]):
+        load(services)
+
+
+def make_demo(services: Services) -> None:
+    """Make the demo province unless there is one; a half-made one is refused with what to do."""
+    home = services.settings.home
+    done, begun = home / "demo-complete", home / "demo-begun"
+    if done.exists():
+        return
+    if begun.exists():
+        raise click.ClickException(
+            f"the demo was interrupted while it was being made; remove the folder {home} and start again"
+        )
+    begun.touch()
+    for _order, step in sorted(services.kernel.demo_steps, key=lambda step: step[0]):
+        step(services)
+    done.touch()
+
+
+@click.command("reference")
+@click.pass_obj
+def reference_command(build: BuildServices) -> None:
+    """Load the reference data files into the database."""
+    load_reference(build("jobs"))
+
+
+@click.command("demo")
+@click.pass_obj
+def demo_command(build: BuildServices) -> None:
+    """Make the demo province in an empty database."""
+    make_demo(build("jobs"))
 
 
 @click.group("audit")

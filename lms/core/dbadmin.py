@@ -70,9 +70,7 @@ def create_roles(admin: str, secrets: Secrets) -> None:
                 connection.execute(sql.SQL("create role {} login noinherit").format(name))
                 for scope in scopes:
                     connection.execute(sql.SQL("grant {} to {}").format(sql.Identifier(scope), name))
-            connection.execute(
-                sql.SQL("alter role {} password {}").format(name, sql.Literal(secrets.passwords[login]))
-            )
+            connection.execute(sql.SQL("alter role {} password {}").format(name, sql.Literal(secrets.passwords[login])))
         connection.execute(sql.SQL("grant {} to current_user").format(sql.Identifier(OWNER)))
 
 
@@ -85,7 +83,9 @@ def prepare_database(admin: str) -> None:
         connection.execute(sql.SQL("grant create, temporary on database {} to {}").format(name, sql.Identifier(OWNER)))
         for login in LOGINS:
             connection.execute(
-                sql.SQL("grant connect, temporary on database {} to {}").format(name, sql.Identifier(f"anzheng_{login}"))
+                sql.SQL("grant connect, temporary on database {} to {}").format(
+                    name, sql.Identifier(f"anzheng_{login}")
+                )
             )
         connection.execute(sql.SQL("revoke all on schema public from public"))
         connection.execute(sql.SQL("grant all on schema public to {}").format(sql.Identifier(OWNER)))

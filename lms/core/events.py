@@ -74,7 +74,7 @@ def from_payload(event_type: type[Event], payload: dict[str, Any]) -> Event:
     """Undo ``to_payload`` by the event's own annotations."""
     hints = get_type_hints(event_type)
 
-    def typed(name: str, value: Any) -> Any:  # noqa: ANN401 - JSON in, field type out
+    def typed(name: str, value: Any) -> Any:
         hint = str(hints[name])
         if value is None:
             return None

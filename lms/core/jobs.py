@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, insert, select, update
+from sqlalchemy import Index, String, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from lms.core import clock, ids
@@ -30,7 +30,10 @@ class Job(Base):
     """One long job of one person or tenant, as its owner sees it."""
 
     __tablename__ = "core_job"
-    __table_args__ = (Index("ix_core_job_tenant_id", "tenant_id", "id"), Index("ix_core_job_owner_id", "owner_id", "id"))
+    __table_args__ = (
+        Index("ix_core_job_tenant_id", "tenant_id", "id"),
+        Index("ix_core_job_owner_id", "owner_id", "id"),
+    )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     owner_id: Mapped[uuid.UUID | None]

@@ -87,7 +87,7 @@ def health() -> ResponseReturnValue:
 
 @blueprint.get("/jobs/<uuid:job_id>")
 @web.signed_in
-def job(job_id: Any) -> ResponseReturnValue:  # noqa: ANN401 - UUID from the converter
+def job(job_id: Any) -> ResponseReturnValue:
     """Show a long job's progress; the fragment polls itself until the job is over."""
     template = "core/_job.html" if request.headers.get("HX-Request") else "core/job.html"
     return render_template(template, job=jobs.access_job(web.db(), job_id))
@@ -95,7 +95,7 @@ def job(job_id: Any) -> ResponseReturnValue:  # noqa: ANN401 - UUID from the con
 
 @blueprint.get("/jobs/<uuid:job_id>/file")
 @web.signed_in
-def job_file(job_id: Any) -> ResponseReturnValue:  # noqa: ANN401 - UUID from the converter
+def job_file(job_id: Any) -> ResponseReturnValue:
     """Hand out the file that a job has made."""
     found = jobs.access_job(web.db(), job_id)
     if not found.object_key:
@@ -136,9 +136,7 @@ def read_notices() -> ResponseReturnValue:
 def _error_page(status: int, code: str, message: str) -> ResponseReturnValue:
     if web.wants_json():
         return jsonify(error=code, message=message, incident=web.incident_id()), status
-    page = render_template(
-        "core/error.html", status=status, code=code, message=message, incident=web.incident_id()
-    )
+    page = render_template("core/error.html", status=status, code=code, message=message, incident=web.incident_id())
     return page, status
 
 

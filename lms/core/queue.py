@@ -16,7 +16,7 @@ _DEFER = text(
 )
 
 
-def enqueue(session: Session, name: str, *, priority: int = 0, lock: str | None = None, **arguments: Any) -> None:  # noqa: ANN401 - plain JSON values
+def enqueue(session: Session, name: str, *, priority: int = 0, lock: str | None = None, **arguments: Any) -> None:
     """Queue the task called ``name`` in the transaction of ``session``.
 
     ``arguments`` are ids and plain JSON. Jobs of the same ``lock`` run one after the other.

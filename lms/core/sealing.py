@@ -76,7 +76,9 @@ def seal(services: Services) -> int:
             seals.append({"seq": seq, "audit_id": row.id, "row_hash": own, "chain_hash": chain})
         session.execute(insert(AuditSeal), seals)
         session.execute(
-            text("update core_audit a set seal_seq = s.seq from core_audit_seal s where s.audit_id = a.id and s.seq > :since"),
+            text(
+                "update core_audit a set seal_seq = s.seq from core_audit_seal s where s.audit_id = a.id and s.seq > :since"
+            ),
             {"since": seq - len(rows)},
         )
         _sign_checkpoint(services, session, seq, chain)

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
 import structlog
-from flask import Flask, Response, current_app, g, has_request_context, request, session as cookie
+from flask import Flask, Response, current_app, g, has_request_context, request
+from flask import session as cookie
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 

@@ -34,7 +34,7 @@ def build_queue_app(services: Services, conninfo: str) -> procrastinate.App:
 
 
 def _add_task(app: procrastinate.App, services: Services, task: Task) -> None:
-    def run(**arguments: Any) -> None:  # noqa: ANN401 - what enqueue was given
+    def run(**arguments: Any) -> None:
         task.function(services, **arguments)
 
     retry = procrastinate.RetryStrategy(max_attempts=task.max_attempts, exponential_wait=2)
@@ -124,7 +124,9 @@ def drain(services: Services, conninfo: str) -> None:
     async def once() -> None:
         app = build_queue_app(services, conninfo)
         async with app.open_async():
-            await app.run_worker_async(wait=False, install_signal_handlers=False, concurrency=2, delete_jobs="successful", listen_notify=False)
+            await app.run_worker_async(
+                wait=False, install_signal_handlers=False, concurrency=2, delete_jobs="successful", listen_notify=False
+            )
 
     asyncio.run(once())
 

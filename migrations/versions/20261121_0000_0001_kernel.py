@@ -40,8 +40,7 @@ def _create_queue() -> None:
     op.execute("revoke all on function procrastinate_defer_jobs_v1(procrastinate_job_to_defer_v1[]) from public")
     for scope in ("auth", "public", "person", "tenant", "region", "worker"):
         op.execute(
-            "grant execute on function procrastinate_defer_jobs_v1(procrastinate_job_to_defer_v1[])"
-            f" to anzheng_{scope}"
+            f"grant execute on function procrastinate_defer_jobs_v1(procrastinate_job_to_defer_v1[]) to anzheng_{scope}"
         )
 
 
