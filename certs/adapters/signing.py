@@ -1,0 +1,177 @@
+"""Signs certificates: PAdES baseline B-B (ETSI EN 319 142-1), P-256, DocMDP without changes, in the reserved slot.
+
+The CMS of one signer differs between documents only in the message digest and the signature value, so it is assembled
+once per signer and the two are spliced in. A general PDF library re-reads the file and appends a revision, which costs
+a hundred times more and makes "one revision, whole file" harder to insist on; it stays the judge of the result.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Final, Protocol
+
+from asn1crypto import algos, core, x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509 import load_pem_x509_certificate
+
+from certs.adapters.pdfparts import text_string
+
+# Room for the CMS with two or three certificates; the issuing chain of the demonstration takes 1.7 kB.
+_CMS_BYTES_MAX: Final = 4096
+_SLOT_LENGTH: Final = 2 * _CMS_BYTES_MAX + 1024
+_UNSIGNED: Final = b"<< /Type /Sig /Anzheng /Unsigned"
+EMPTY_SLOT: Final = _UNSIGNED.ljust(_SLOT_LENGTH - 2) + b">>"
+_BYTE_RANGE_WIDTH: Final = 40
+_DIGEST_MARK: Final = bytes(range(0xA0, 0xC0))
+
+_SHA256: Final = "2.16.840.1.101.3.4.2.1"
+_DATA: Final = "1.2.840.113549.1.7.1"
+_SIGNED_DATA: Final = "1.2.840.113549.1.7.2"
+_CONTENT_TYPE: Final = "1.2.840.113549.1.9.3"
+_MESSAGE_DIGEST: Final = "1.2.840.113549.1.9.4"
+_SIGNING_CERTIFICATE_V2: Final = "1.2.840.113549.1.9.16.2.47"
+# JOSE/COSE algorithm name to X.509 signature algorithm. Others join with the token that speaks them.
+_SIGNATURE_ALGORITHMS: Final = {"ES256": "sha256_ecdsa"}
+
+
+class UnsignableError(ValueError):
+    """The document has no empty signature slot, or the signature does not fit into it."""
+
+
+class Signer(Protocol):
+    """A key that signs documents: a file by default, a PKCS#11 token or a remote service behind the same three values.
+
+    `alg` is a JOSE name from `_SIGNATURE_ALGORITHMS`; `certificate` and `chain` are DER, the chain without the root;
+    `sign` takes the bytes to be signed and returns the signature as CMS wants it (for ECDSA: DER of r and s).
+    """
+
+    @property
+    def alg(self) -> str: ...
+
+    @property
+    def certificate(self) -> bytes: ...
+
+    @property
+    def chain(self) -> Sequence[bytes]: ...
+
+    def sign(self, tbs: bytes) -> bytes: ...
+
+
+class SoftKeySigner:
+    """A P-256 key held in memory, parsed once. Safe to share between threads."""
+
+    alg: Final = "ES256"
+
+    def __init__(self, key_pem: bytes, certificate_pem: bytes, chain_pems: Sequence[bytes]) -> None:
+        key = serialization.load_pem_private_key(key_pem, password=None)
+        if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
+            raise ValueError("document signatures take a P-256 key: readers reject Ed25519 and slow down on RSA")
+        self._key = key
+        self._scheme = ec.ECDSA(hashes.SHA256())
+        self.certificate = pem_to_der(certificate_pem)
+        self.chain: Sequence[bytes] = tuple(pem_to_der(pem) for pem in chain_pems)
+        named = x509.Certificate.load(self.certificate).public_key.dump()
+        own = key.public_key().public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        if named != own:
+            raise ValueError("the certificate belongs to another key")
+
+    def sign(self, tbs: bytes) -> bytes:
+        """The ECDSA signature of SHA-256 of `tbs`, DER encoded."""
+        return self._key.sign(tbs, self._scheme)
+
+
+def pem_to_der(pem: bytes) -> bytes:
+    """The DER bytes of a PEM certificate."""
+    return load_pem_x509_certificate(pem).public_bytes(serialization.Encoding.DER)
+
+
+def sign_pdf(pdf: bytes, signer: Signer, *, reason: str, location: str, signed_at: datetime) -> bytes:
+    """`pdf` from `Renderer.render` with its slot filled; nothing else changes and the length stays.
+
+    `signed_at` (aware) is the time that the signer claims. Raises `UnsignableError` when there is no single empty slot.
+    """
+    if signed_at.tzinfo is None:
+        raise ValueError("signed_at needs a time zone")
+    start = pdf.rfind(EMPTY_SLOT)
+    if start < 0 or pdf.find(_UNSIGNED) != start:
+        raise UnsignableError("the document has no empty signature slot")
+    head = _dictionary_head(reason, location, signed_at)
+    contents_at = start + len(head) + _BYTE_RANGE_WIDTH + len(b"] /Contents ")
+    contents_end = contents_at + 2 * _CMS_BYTES_MAX + 2
+    slot_end = start + _SLOT_LENGTH
+    filler = slot_end - contents_end - len(b">>")
+    if filler < 0:
+        raise UnsignableError("reason and location are too long for the signature slot")
+    byte_range = b"0 %d %d %d" % (contents_at, contents_end, len(pdf) - contents_end)
+    before = b"".join((pdf[:start], head, byte_range.ljust(_BYTE_RANGE_WIDTH), b"] /Contents "))
+    after = b" " * filler + b">>" + pdf[slot_end:]
+    digest = hashlib.sha256(before)
+    digest.update(after)
+    signature = build_cms(signer, digest.digest())
+    if len(signature) > _CMS_BYTES_MAX:
+        raise UnsignableError(f"the signature takes {len(signature)} bytes, {_CMS_BYTES_MAX} are reserved")
+    return b"".join((before, b"<", signature.hex().ljust(2 * _CMS_BYTES_MAX, "0").encode("ascii"), b">", after))
+
+
+def build_cms(signer: Signer, digest: bytes) -> bytes:
+    """A detached CAdES-BES SignedData (RFC 5652, RFC 5035) over content with this SHA-256 digest."""
+    form = _cms_form(signer.alg, signer.certificate, tuple(signer.chain))
+    value = signer.sign(_der(0x31, form.attributes.replace(_DIGEST_MARK, digest)))
+    attributes = _der(0xA0, form.attributes.replace(_DIGEST_MARK, digest))
+    signer_info = _der(0x30, form.signer_head, attributes, form.algorithm, _der(0x04, value))
+    return _der(0x30, form.content_type, _der(0xA0, _der(0x30, form.signed_data_head, _der(0x31, signer_info))))
+
+
+class _CmsForm:
+    """The parts of a signer's CMS that every document shares, as DER."""
+
+    def __init__(self, alg: str, certificate: bytes, chain: Sequence[bytes]) -> None:
+        parsed = x509.Certificate.load(certificate)
+        digest_algorithm = _der(0x30, _oid(_SHA256))
+        serial = parsed["tbs_certificate"]["serial_number"].dump()
+        # ESSCertIDv2 with the default digest SHA-256 leaves the algorithm out (RFC 5035 section 4).
+        named = _der(0x30, _der(0x30, _der(0x30, _der(0x04, hashlib.sha256(certificate).digest()))))
+        attributes = (
+            _der(0x30, _oid(_CONTENT_TYPE), _der(0x31, _oid(_DATA))),
+            _der(0x30, _oid(_MESSAGE_DIGEST), _der(0x31, _der(0x04, _DIGEST_MARK))),
+            _der(0x30, _oid(_SIGNING_CERTIFICATE_V2), _der(0x31, named)),
+        )
+        self.attributes = b"".join(sorted(attributes))
+        self.signer_head = b"\x02\x01\x01" + _der(0x30, parsed.issuer.dump(), serial) + digest_algorithm
+        self.algorithm = algos.SignedDigestAlgorithm({"algorithm": _SIGNATURE_ALGORITHMS[alg]}).dump()
+        self.content_type = _oid(_SIGNED_DATA)
+        certificates = _der(0xA0, certificate, *chain)
+        self.signed_data_head = b"\x02\x01\x01" + _der(0x31, digest_algorithm) + _der(0x30, _oid(_DATA)) + certificates
+
+
+@lru_cache(maxsize=16)
+def _cms_form(alg: str, certificate: bytes, chain: tuple[bytes, ...]) -> _CmsForm:
+    return _CmsForm(alg, certificate, chain)
+
+
+def _dictionary_head(reason: str, location: str, signed_at: datetime) -> bytes:
+    moment = signed_at.astimezone(UTC).strftime("D:%Y%m%d%H%M%S+00'00'").encode("ascii")
+    return (
+        b"<< /Type /Sig /Filter /Adobe.PPKLite /SubFilter /ETSI.CAdES.detached /M (%s) /Reason %s /Location %s "
+        b"/Reference [<< /Type /SigRef /TransformMethod /DocMDP "
+        b"/TransformParams << /Type /TransformParams /P 1 /V /1.2 >> >>] /ByteRange ["
+    ) % (moment, text_string(reason), text_string(location))
+
+
+def _oid(dotted: str) -> bytes:
+    return bytes(core.ObjectIdentifier(dotted).dump())
+
+
+def _der(tag: int, *parts: bytes) -> bytes:
+    body = b"".join(parts)
+    size = len(body)
+    if size < 0x80:
+        return bytes((tag, size)) + body
+    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes((tag, 0x80 | len(length))) + length + body
