@@ -41,14 +41,8 @@ def regions() -> dict[int, dict[str, str]]:
     return by_code
 
 
-def codes_at(
-    regions: dict[int, dict[str, str]], level: str, province: int
-) -> list[int]:
-    return [
-        code
-        for code, row in regions.items()
-        if row["level"] == level and code // 10_000 == province
-    ]
+def codes_at(regions: dict[int, dict[str, str]], level: str, province: int) -> list[int]:
+    return [code for code, row in regions.items() if row["level"] == level and code // 10_000 == province]
 
 
 def test_regions_cover_the_country(regions: dict[int, dict[str, str]]) -> None:
@@ -137,7 +131,8 @@ def test_taiwan_hong_kong_and_macao_are_provinces(
 def load_builder() -> ModuleType:
     path = REFERENCE / "build_regions.py"
     spec = importlib.util.spec_from_file_location("build_regions_under_test", path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     # Slotted dataclasses look their own module up while the class is made.
     sys.modules[spec.name] = module
@@ -189,9 +184,7 @@ def test_industries_are_complete() -> None:
 def test_known_industries_have_their_section() -> None:
     by_code = {row["code"]: row for row in rows_of("industries.csv")}
     assert by_code["26"]["name_zh"] == "化学原料和化学制品制造业"
-    assert {
-        c: by_code[c]["parent_code"] for c in ("06", "26", "47", "54", "59", "62")
-    } == {
+    assert {c: by_code[c]["parent_code"] for c in ("06", "26", "47", "54", "59", "62")} == {
         "06": "B",
         "26": "C",
         "47": "E",
@@ -208,7 +201,8 @@ def test_posts_are_unique_named_and_say_their_certificate() -> None:
     assert len(set(codes)) == len(codes)
     assert len({row["name_zh"] for row in rows}) == len(rows)
     for row in rows:
-        assert row["name_zh"] and row["name_en"]
+        assert row["name_zh"]
+        assert row["name_en"]
         assert row["high_risk"] in {"true", "false"}
         assert row["certificate_kind"] in CERTIFICATE_KINDS
         needs_certificate = row["certificate_kind"] != "none"
@@ -242,10 +236,7 @@ def classes() -> dict[str, Any]:
 
 
 def test_yearly_hours_follow_the_risk_class(classes: dict[str, Any]) -> None:
-    hours = {
-        rule["risk_class"]: rule["class_hours_min"]
-        for rule in classes["yearly_class_hours"]
-    }
+    hours = {rule["risk_class"]: rule["class_hours_min"] for rule in classes["yearly_class_hours"]}
     assert hours == {"high": 24, "ordinary": 12}
     assert {risk["code"] for risk in classes["risk_classes"]} == set(hours)
 
@@ -257,7 +248,8 @@ def test_every_rule_is_versioned_and_has_its_basis(classes: dict[str, Any]) -> N
         assert rule["version"] >= 1
         assert date.fromisoformat(rule["effective_from"]) <= date(2026, 11, 21)
         assert rule["effective_to"] is None
-        assert rule["basis_zh"] and rule["basis_en"]
+        assert rule["basis_zh"]
+        assert rule["basis_en"]
 
 
 def test_size_classes_are_the_four_of_the_statistics(classes: dict[str, Any]) -> None:

@@ -84,11 +84,7 @@ def test_codes_are_unique_across_both_files() -> None:
 
 def test_no_stem_appears_twice() -> None:
     for field in ("stem_zh", "stem_en"):
-        stems = Counter(
-            normalised(q[field])
-            for path in (BANK_PATH, LESSON_PATH)
-            for q in questions_of(path)
-        )
+        stems = Counter(normalised(q[field]) for path in (BANK_PATH, LESSON_PATH) for q in questions_of(path))
         assert [stem for stem, count in stems.items() if count > 1] == []
 
 
@@ -152,7 +148,8 @@ def test_english_is_complete_and_holds_no_chinese(path: Path) -> None:
             assert not HAN.search(text), question["code"]
         for option in question["options"]:
             text = re.sub(r"\([^)]*\)", "", option["en"])
-            assert text.strip() and not HAN.search(text), question["code"]
+            assert text.strip(), question["code"]
+            assert not HAN.search(text), question["code"]
 
 
 @BOTH
@@ -186,9 +183,7 @@ def test_answer_positions_give_nothing_away() -> None:
     share = {key: count / len(singles) for key, count in Counter(singles).items()}
     assert set(share) == set("ABCD")
     assert max(share.values()) < 0.4
-    truths = [
-        q["answer"][0] for q in questions_of(BANK_PATH) if q["type"] == "true_false"
-    ]
+    truths = [q["answer"][0] for q in questions_of(BANK_PATH) if q["type"] == "true_false"]
     assert min(Counter(truths).values()) >= len(truths) // 4
 
 

@@ -98,10 +98,8 @@ def build(areas: list[Area]) -> list[Region]:
     """Return every region of the country, ordered by code."""
     regions: list[Region] = []
     for province in areas:
-        if province["name"] == TAIWAN_NAME:
-            province_code = TAIWAN_CODE
-        else:
-            province_code = int(province["code"]) * 10_000
+        is_taiwan = province["name"] == TAIWAN_NAME
+        province_code = TAIWAN_CODE if is_taiwan else int(province["code"]) * 10_000
         regions.append(Region(province_code, province["name"], "province", None))
         regions.extend(children_of(province, province_code))
     return sorted(regions, key=lambda region: region.code)
