@@ -184,6 +184,12 @@ def _on_crash(_error: Exception) -> ResponseReturnValue:
     return _error_page(500, "internal", _("系统出现问题，已记录，请稍后重试"))
 
 
+def _slot(name: str) -> Markup:
+    """Render what upper rooms show in the slot ``name`` of the present page."""
+    parts = [Markup(render(web.db(), web.actor())) for render in web.services().kernel.slots.get(name, [])]  # noqa: S704 - rooms return rendered templates
+    return Markup("").join(parts)
+
+
 def _nav_items() -> list[dict[str, Any]]:
     """Return the navigation of the role in use, the present page marked."""
     actor = web.actor()
@@ -215,6 +221,7 @@ def install(app: Flask) -> None:
     app.jinja_env.globals.update(
         asset=assets.url,
         icon=assets.icon,
+        slot=_slot,
         can=lambda permission: web.actor().can(permission),
         languages=i18n.LANGUAGES,
         escape=escape,

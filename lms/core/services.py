@@ -66,6 +66,7 @@ class Kernel:
     commands: list[click.Command] = field(default_factory=list)
     demo_steps: list[tuple[int, Callable[[Services], None]]] = field(default_factory=list)
     reference_steps: list[tuple[int, Callable[[Services], None]]] = field(default_factory=list)
+    slots: dict[str, list[Callable[[Session, Actor], str]]] = field(default_factory=dict)
     installers: list[Callable[[Flask], None]] = field(default_factory=list)
     homes: dict[Role, str] = field(default_factory=dict)
     actor_loader: Callable[[Session, str], Actor | None] | None = None
@@ -95,6 +96,13 @@ class Kernel:
     def grant(self, role: Role, *permissions: str) -> None:
         """Give ``role`` the permissions."""
         self.grants.setdefault(role, set()).update(permissions)
+
+    def slot(self, name: str, render: Callable[[Session, Actor], str]) -> None:
+        """Let an upper room show something on a lower room's page, which names the slot.
+
+        ``render(session, actor)`` returns escaped markup, or an empty text for nothing.
+        """
+        self.slots.setdefault(name, []).append(render)
 
     def home(self, role: Role, endpoint: str) -> None:
         """Name the page on which ``role`` lands after signing in."""

@@ -38,6 +38,7 @@ class RequestState:
     actor: Actor = ANONYMOUS
     reads: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     after_rollback: list[Callable[[Session], None]] = field(default_factory=list)
+    after_commit: list[Callable[[Session], None]] = field(default_factory=list)
 
 
 def requires(permission: str) -> Callable[[View], View]:
@@ -107,6 +108,14 @@ def rescope(scope: Scope) -> None:
 def note_personal_read(subject_type: str, subject_id: object, **data: object) -> None:
     """Remember that this request shows somebody's personal data; core audits it before answering."""
     _state().reads.append((subject_type, str(subject_id), dict(data)))
+
+
+def after_commit(write: Callable[[Session], None]) -> None:
+    """Run ``write`` in a short transaction in the actor's scope once this request's has committed.
+
+    For what a read-only GET must record (a certificate check). If it fails, so does the answer.
+    """
+    _state().after_commit.append(write)
 
 
 def after_rollback(write: Callable[[Session], None]) -> None:
@@ -206,9 +215,13 @@ def _check(permission: str) -> None:
 def _record_reads() -> None:
     """Audit the personal data that the answer shows; failing here fails the answer."""
     state = _state()
-    if not state.reads:
+    if not state.reads and not state.after_commit:
         return
     with services().db.transaction(state.actor.scope) as session:
+        for write in state.after_commit:
+            write(session)
+        if not state.reads:
+            return
         first_type, first_id, first_data = state.reads[0]
         data = dict(first_data)
         if len(state.reads) > 1:
