@@ -160,11 +160,11 @@ class Host:
         if self.is_root:
             return Path("/run") / name
         runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-        if runtime and os.path.isabs(runtime) and os.access(runtime, os.W_OK | os.X_OK):
+        if Path(runtime).is_absolute() and os.access(runtime, os.W_OK | os.X_OK):
             chosen = Path(runtime) / name
             if len(os.fsencode(chosen / SOCKET_NAME)) < SOCKET_PATH_LIMIT_BYTES:
                 return chosen
-        return Path("/tmp") / f"anzheng-{os.geteuid()}-{_digest(self.state_dir)}"
+        return Path("/tmp") / f"anzheng-{os.geteuid()}-{_digest(self.state_dir)}"  # noqa: S108 - make_socket_dir checks its owner
 
     def make_socket_dir(self) -> Path:
         """Create the socket folder and return it.
@@ -225,8 +225,10 @@ def _create_system_user(name: str) -> None:
             pwd.getpwnam(name)
         except KeyError:
             done = subprocess.run(
-                [useradd, "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"]
-                + ["--shell", "/usr/sbin/nologin", name],
+                [
+                    *(useradd, "--system", "--user-group", "--no-create-home"),
+                    *("--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin", name),
+                ],
                 capture_output=True,
                 text=True,
                 check=False,
