@@ -55,9 +55,16 @@ _NO_LINE_START: Final = "，。、；：！？》）」』”’"
 
 def draw_page(template: TemplateSpec, words: StaticWords) -> bytes:
     """A one-page PDF of everything but the person. Raises `MissingGlyphError` for words that the fonts cannot draw."""
-    _check_words(template, words)
     buffer = io.BytesIO()
-    canvas = _canvas(buffer, PAGE_WIDTH, PAGE_HEIGHT)
+    canvas = new_canvas(buffer, PAGE_WIDTH, PAGE_HEIGHT)
+    paint_page(canvas, template, words)
+    canvas.save()
+    return buffer.getvalue()
+
+
+def paint_page(canvas: Canvas, template: TemplateSpec, words: StaticWords) -> None:
+    """Paints everything but the person onto a canvas of `new_canvas`. Raises `MissingGlyphError`."""
+    _check_words(template, words)
     _background(canvas)
     _frame(canvas)
     _heading(canvas, template, words)
@@ -66,15 +73,13 @@ def draw_page(template: TemplateSpec, words: StaticWords) -> bytes:
     _statement(canvas, template)
     _issuer(canvas, words)
     _footer(canvas, template, demo=words.demo)
-    canvas.save()
-    return buffer.getvalue()
 
 
 def draw_seal(template: TemplateSpec, words: StaticWords) -> bytes:
     """A one-page PDF of the seal, as large as its circle. No emblem: the real seals of departments are protected."""
     _check_words(template, words)
     buffer, radius = io.BytesIO(), layout.SEAL_RADIUS
-    canvas = _canvas(buffer, 2 * radius, 2 * radius)
+    canvas = new_canvas(buffer, 2 * radius, 2 * radius)
     canvas.setStrokeColor(RED)
     canvas.setFillColor(RED)
     canvas.setLineWidth(radius * 0.055)
@@ -104,7 +109,8 @@ def wrap_zh(text: str, font: str, size: float, width: float) -> list[str]:
     return [*lines, current]
 
 
-def _canvas(buffer: io.BytesIO, width: float, height: float) -> Canvas:
+def new_canvas(buffer: io.BytesIO, width: float, height: float) -> Canvas:
+    """An empty page with the certificate's fonts known by their file names."""
     known = pdfmetrics.getRegisteredFontNames()
     for name in (SERIF, SERIF_BOLD, SANS):
         if name not in known:
@@ -114,7 +120,7 @@ def _canvas(buffer: io.BytesIO, width: float, height: float) -> Canvas:
 
 
 def _check_words(template: TemplateSpec, words: StaticWords) -> None:
-    """reportlab would silently draw an empty box for a missing character."""
+    """Refuses missing characters: reportlab would silently draw an empty box for a missing character."""
     serif = words.scheme_name_zh + words.scheme_name_en + words.issuer_name + template.heading_zh
     sans = "".join(template.notes_zh) + template.demo_mark_zh + template.demo_mark_en
     texts = (

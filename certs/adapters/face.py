@@ -21,10 +21,14 @@ class TemplateSpec:
         "required by the Work Safety Law of the People's Republic of China."
     )
     notes_zh: tuple[str, ...] = (
-        "1. 本证为电子证书，以经数字签名的 PDF 文件为准；打印件须扫描二维码核验。"
-        "　2. 有效期届满前应按规定办理延续；证书状态以核验结果为准。",
-        "3. 任何单位和个人不得伪造、变造、出租、出借、转让本证。　"
-        "The signed PDF file is the original. Scan the code to check a printed copy and its present state.",
+        (
+            "1. 本证为电子证书，以经数字签名的 PDF 文件为准；打印件须扫描二维码核验。"
+            "　2. 有效期届满前应按规定办理延续；证书状态以核验结果为准。"
+        ),
+        (
+            "3. 任何单位和个人不得伪造、变造、出租、出借、转让本证。　"
+            "The signed PDF file is the original. Scan the code to check a printed copy and its present state."
+        ),
     )
     seal_line_zh: str = "电子证照专用章"
     demo_mark_zh: str = "样证 · 仅供演示，不具法律效力"

@@ -1,7 +1,7 @@
 """Renders certificates: one prepared page per scheme and issuer, one person's objects per certificate.
 
 The result is a whole PDF of a single revision with PDF/A-2b structure and an empty signature slot of fixed size;
-`signing.sign_pdf` fills the slot in place. Rendering needs neither a clock nor randomness: equal faces give equal bytes.
+`signing.sign_pdf` fills the slot in place. Rendering needs no clock and no randomness: equal faces give equal bytes.
 """
 
 from __future__ import annotations
@@ -183,7 +183,7 @@ def _xmp(face: CertificateFace) -> bytes:
         f"<xmp:CreateDate>{created}</xmp:CreateDate><xmp:ModifyDate>{created}</xmp:ModifyDate>"
         f"<pdf:Producer>{_PRODUCER}</pdf:Producer></rdf:Description></rdf:RDF></x:xmpmeta>\n"
         '<?xpacket end="w"?>'
-    ).encode("utf-8")
+    ).encode()
 
 
 def _written(prefix: StaticPrefix, objects: Mapping[int, bytes]) -> bytes:

@@ -58,8 +58,7 @@ def _to_unicode(glyph_of: dict[int, int]) -> bytes:
     # Characters beyond U+FFFF must be written as surrogate pairs: reportlab writes five hexadecimal digits there,
     # and 王𬭎䶮 is then copied out of the document as another name.
     lines = [
-        f"<{glyph:04X}> <{chr(code_point).encode('utf-16-be').hex().upper()}>"
-        for code_point, glyph in glyph_of.items()
+        f"<{glyph:04X}> <{chr(code_point).encode('utf-16-be').hex().upper()}>" for code_point, glyph in glyph_of.items()
     ]
     sections = (lines[at : at + _MAPPINGS_PER_SECTION] for at in range(0, len(lines), _MAPPINGS_PER_SECTION))
     body = "\n".join(f"{len(part)} beginbfchar\n" + "\n".join(part) + "\nendbfchar" for part in sections)

@@ -22,6 +22,10 @@ _SIGNER_DAYS: Final = 3 * 365
 _DOCUMENT_SIGNING: Final = ObjectIdentifier("1.3.6.1.5.5.7.3.36")
 
 
+class WrongKeyError(ValueError):
+    """The key is of another kind than its use needs."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PkiSubjects:
     """Names in the certificates."""
@@ -73,34 +77,34 @@ def make_demo_pki(subjects: PkiSubjects, now: datetime) -> DemoPki:
 
 
 def load_p256_key(pem: bytes) -> ec.EllipticCurvePrivateKey:
-    """A P-256 private key; ValueError for any other."""
+    """A P-256 private key; `WrongKeyError` for any other."""
     key = serialization.load_pem_private_key(pem, password=None)
     if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise ValueError("expected a P-256 private key")
+        raise WrongKeyError("expected a P-256 private key")
     return key
 
 
 def load_p256_public_key(pem: bytes) -> ec.EllipticCurvePublicKey:
-    """A P-256 public key; ValueError for any other."""
+    """A P-256 public key; `WrongKeyError` for any other."""
     key = serialization.load_pem_public_key(pem)
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise ValueError("expected a P-256 public key")
+        raise WrongKeyError("expected a P-256 public key")
     return key
 
 
 def load_log_key(pem: bytes) -> ed25519.Ed25519PrivateKey:
-    """The Ed25519 key that signs checkpoints; ValueError for any other."""
+    """The Ed25519 key that signs checkpoints; `WrongKeyError` for any other."""
     key = serialization.load_pem_private_key(pem, password=None)
     if not isinstance(key, ed25519.Ed25519PrivateKey):
-        raise ValueError("expected an Ed25519 private key")
+        raise WrongKeyError("expected an Ed25519 private key")
     return key
 
 
 def load_log_public_key(pem: bytes) -> ed25519.Ed25519PublicKey:
-    """The Ed25519 key that checks checkpoints; ValueError for any other."""
+    """The Ed25519 key that checks checkpoints; `WrongKeyError` for any other."""
     key = serialization.load_pem_public_key(pem)
     if not isinstance(key, ed25519.Ed25519PublicKey):
-        raise ValueError("expected an Ed25519 public key")
+        raise WrongKeyError("expected an Ed25519 public key")
     return key
 
 
@@ -160,9 +164,7 @@ def _builder(
         .not_valid_before(start)
         .not_valid_after(start + timedelta(days=days))
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False
-        )
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
     )
 
 

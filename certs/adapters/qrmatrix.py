@@ -7,7 +7,7 @@ mask is fixed to pattern 2, which decoders read from the format bits.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -116,11 +116,12 @@ def _with_correction(version: int, data: bytes) -> Bits:
 
 def _parity(block: Bits, correction: int) -> Bits:
     """The remainder is linear in the data: the exclusive or of one table row per data codeword."""
-    rows = _remainders(len(block), correction)[np.arange(len(block)), block]
-    return np.bitwise_xor.reduce(rows, axis=0)
+    rows: Bits = _remainders(len(block), correction)[np.arange(len(block)), block]
+    parity: Bits = np.bitwise_xor.reduce(rows, axis=0)
+    return parity
 
 
-@lru_cache(maxsize=None)
+@cache
 def _remainders(length: int, correction: int) -> Bits:
     """Reed-Solomon remainder of every codeword value at every position of a block; shape (length, 256, correction)."""
     exponents, logs = _field()
@@ -143,7 +144,7 @@ def _remainders(length: int, correction: int) -> Bits:
     return table
 
 
-@lru_cache(maxsize=1)
+@cache
 def _field() -> tuple[list[int], list[int]]:
     """Powers and logarithms of GF(256) over x^8+x^4+x^3+x^2+1, the field of QR symbols."""
     exponents, logs, value = [0] * 510, [0] * 256, 1
@@ -168,7 +169,7 @@ def _place(version: int, bits: Bits) -> Bits:
     return matrix
 
 
-@lru_cache(maxsize=None)
+@cache
 def _template(version: int) -> tuple[Bits, NDArray[np.intp], NDArray[np.intp], Bits]:
     """Function patterns by segno, and the rows, columns and mask bits of the data modules in reading order."""
     drawn = segno.make("A", version=version, error="m", mask=_MASK, mode="alphanumeric", boost_error=False)
@@ -198,7 +199,7 @@ def _reserved(version: int) -> NDArray[np.bool_]:
 def _zigzag(size: int) -> list[tuple[int, int]]:
     """Modules in the order in which codewords fill the symbol: column pairs from the right, up and down in turn."""
     order, upwards = [], True
-    pairs = [right for right in range(size - 1, 6, -2)] + [5, 3, 1]
+    pairs = [*range(size - 1, 6, -2), 5, 3, 1]
     for right in pairs:
         for row in range(size - 1, -1, -1) if upwards else range(size):
             order += [(row, right), (row, right - 1)]

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509 import load_pem_x509_certificate
 
 from certs.adapters.pdfparts import text_string
+from certs.adapters.pki import WrongKeyError, load_p256_key
 
 # Room for the CMS with two or three certificates; the issuing chain of the demonstration takes 1.7 kB.
 _CMS_BYTES_MAX: Final = 4096
@@ -67,19 +68,15 @@ class SoftKeySigner:
     alg: Final = "ES256"
 
     def __init__(self, key_pem: bytes, certificate_pem: bytes, chain_pems: Sequence[bytes]) -> None:
-        key = serialization.load_pem_private_key(key_pem, password=None)
-        if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
-            raise ValueError("document signatures take a P-256 key: readers reject Ed25519 and slow down on RSA")
-        self._key = key
+        # Not Ed25519: pdfsig and MuPDF call such signatures corrupt. Not RSA: it signs thirty times slower.
+        self._key = key = load_p256_key(key_pem)
         self._scheme = ec.ECDSA(hashes.SHA256())
         self.certificate = pem_to_der(certificate_pem)
         self.chain: Sequence[bytes] = tuple(pem_to_der(pem) for pem in chain_pems)
         named = x509.Certificate.load(self.certificate).public_key.dump()
-        own = key.public_key().public_bytes(
-            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
+        own = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
         if named != own:
-            raise ValueError("the certificate belongs to another key")
+            raise WrongKeyError("the certificate belongs to another key")
 
     def sign(self, tbs: bytes) -> bytes:
         """The ECDSA signature of SHA-256 of `tbs`, DER encoded."""

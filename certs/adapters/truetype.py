@@ -30,7 +30,7 @@ class FontFormatError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class FontSubset:
-    """`file_z` is the zlib stream of a TrueType file of `file_length` bytes; widths are in 1/1000 em by new glyph id."""
+    """`file_z` is the zlib stream of a font file of `file_length` bytes; widths are in 1/1000 em by new glyph id."""
 
     file_z: bytes
     file_length: int
@@ -118,8 +118,11 @@ class TrueTypeFont:
     def _fixed_tables(self, head: bytes) -> dict[str, bytes]:
         # The checksum of the whole file is left 0 (readers ignore it) and the offsets are always written long.
         clean_head = head[:8] + bytes(4) + head[12:50] + b"\0\1" + head[52:]
-        hints = {tag: self._table(tag) for tag in ("cvt ", "fpgm", "prep") if tag in self._tables}
-        return {**hints, "head": clean_head, "hhea": self._table("hhea"), "maxp": self._table("maxp")}
+        tables = {"head": clean_head, "hhea": self._table("hhea"), "maxp": self._table("maxp")}
+        for hint in ("cvt ", "fpgm", "prep"):
+            if hint in self._tables:
+                tables[hint] = self._table(hint)
+        return tables
 
     def _metrics(self, glyph_id: int) -> bytes:
         if glyph_id < self._long_metrics:
@@ -227,7 +230,7 @@ def _layout_file(tables: dict[str, bytes], glyf_length: int, glyf_checksum: int)
     selector = len(tags).bit_length() - 1
     search_range = 16 << selector
     header = struct.pack(">IHHHH", 0x00010000, len(tags), search_range, selector, 16 * len(tags) - search_range)
-    directory, before, after = [header], [], []
+    directory, before, after = [header], list[bytes](), list[bytes]()
     offset, side = 12 + 16 * len(tags), before
     for tag in tags:
         if tag == "glyf":
