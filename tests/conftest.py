@@ -41,8 +41,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _remove(home: Path) -> None:
     os.environ.pop(HOME_VARIABLE, None)
-    if (home / "pg").exists():
-        EmbeddedPostgres(home / "pg").stop("immediate")
+    server = EmbeddedPostgres(home / "pg")
+    if server.is_alive():
+        server.stop("immediate")
+    shutil.rmtree(server.state_dir, ignore_errors=True)
     shutil.rmtree(home, ignore_errors=True)
 
 

@@ -1,0 +1,125 @@
+"""The queue: jobs stand or fall with their transaction, and outlive a killed worker."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
+from tests.conftest import Instance, Worker
+
+from lms.core import queue
+from lms.core.services import Services
+from lms.core.tenancy import PUBLIC_SCOPE
+
+DONE: list[str] = []
+
+
+@pytest.fixture
+def counted(services: Services, jobs_services: Services) -> Iterator[str]:
+    """A task that counts its runs."""
+    name = f"tests.count.{uuid.uuid4()}"
+
+    def count(_services: Services, *, label: str) -> None:
+        DONE.append(label)
+
+    services.kernel.task(name, count)
+    yield name
+    del services.kernel.tasks[name]
+
+
+def test_a_committed_job_runs_once(services: Services, queue_worker: Worker, counted: str) -> None:
+    label = str(uuid.uuid4())
+    with services.db.transaction(PUBLIC_SCOPE) as session:
+        queue.enqueue(session, counted, label=label)
+    queue_worker.drain()
+    queue_worker.drain()
+    assert DONE.count(label) == 1
+
+
+def test_a_rolled_back_job_never_runs(services: Services, queue_worker: Worker, counted: str) -> None:
+    label = str(uuid.uuid4())
+    with pytest.raises(ZeroDivisionError), services.db.transaction(PUBLIC_SCOPE) as session:
+        queue.enqueue(session, counted, label=label)
+        _ = 1 / 0
+    queue_worker.drain()
+    assert label not in DONE
+
+
+def test_scopes_may_enqueue_but_not_read_jobs(services: Services) -> None:
+    with pytest.raises(ProgrammingError, match="permission denied"), services.db.transaction(PUBLIC_SCOPE) as session:
+        session.execute(text("select count(*) from procrastinate_jobs"))
+
+
+SLOW_WORKER = """
+import sys, time
+from lms.app import build_kernel
+from lms.core import bootstrap, worker
+from lms.core.settings import load_settings
+kernel = build_kernel()
+kernel.tickers.clear()
+def slow(services, *, path):
+    with open(path, "a") as file:
+        file.write("run\\n")
+    if open(path).read().count("run") == 1:
+        time.sleep(60)
+kernel.task("tests.slow", slow)
+worker.STALLED_AFTER_S = 2
+worker.UPDATE_HEARTBEAT_S = 0.5
+worker.RECOVER_EVERY_S = 0.5
+settings = load_settings()
+worker.run_worker(bootstrap.build_services(settings, kernel, login="jobs"), bootstrap.worker_conninfo(settings))
+"""
+
+
+def _start(instance: Instance) -> subprocess.Popen[bytes]:
+    environment = dict(os.environ, DATABASE_URL=instance.admin, ANZHENG_HOME=str(instance.settings.home))
+    return subprocess.Popen([sys.executable, "-c", SLOW_WORKER], env=environment)
+
+
+def _wait_for_runs(path: object, count: int, timeout_s: float = 40) -> None:
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        try:
+            with open(str(path)) as file:  # noqa: PTH123 - polled while another process writes
+                if file.read().count("run") >= count:
+                    return
+        except FileNotFoundError:
+            pass
+        time.sleep(0.1)
+    raise AssertionError(f"the job did not run {count} times within {timeout_s} s")
+
+
+def test_the_job_of_a_killed_worker_runs_again(
+    instance: Instance, services: Services, tmp_path: object, admin_connection: psycopg.Connection[tuple[object, ...]]
+) -> None:
+    path = f"{tmp_path}/runs"
+    services.kernel.task("tests.slow", lambda _services, *, path: None)
+    try:
+        with services.db.transaction(PUBLIC_SCOPE) as session:
+            queue.enqueue(session, "tests.slow", path=path)
+    finally:
+        del services.kernel.tasks["tests.slow"]
+    first = _start(instance)
+    _wait_for_runs(path, 1)
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    second = _start(instance)
+    try:
+        _wait_for_runs(path, 2)
+        time.sleep(1)
+        left = admin_connection.execute(
+            "select count(*) from procrastinate_jobs where task_name = 'tests.slow' and status <> 'succeeded'"
+        ).fetchone()
+        assert left == (0,)
+    finally:
+        second.terminate()
+        second.wait(20)
