@@ -26,6 +26,7 @@ let again = null;
 let waitMs = 1000;
 let ending = false;
 let storeWorks = true;
+let toldOffline = false;
 const memory = new Map();
 let flags = new Set();
 
@@ -117,8 +118,10 @@ async function flush() {
     if (answer.data.state === 'submitted') { leave(); return false; }
     await settle(records.filter((r) => r.seq <= answer.data.acked));
     waitMs = 1000;
+    toldOffline = false;
   } catch {
-    say('offline', t('网络中断，答案已保存在本机，恢复后自动提交'));
+    say('offline', t('网络中断，已保存到本机'));
+    if (!toldOffline) { toldOffline = true; toast(t('网络中断，答案已保存在本机，恢复后自动提交'), 'warn'); }
     retryLater();
     return false;
   } finally {
@@ -149,7 +152,7 @@ function handIn() {
   ending = true;
   if (navigator.onLine) { form.submit(); return; }
   // Leaving for a page that cannot load would only show the browser's error; the answers stay here meanwhile.
-  say('offline', t('网络中断，答案已保存在本机，恢复后自动提交'));
+  say('offline', t('网络中断，已保存到本机'));
   window.addEventListener('online', async () => { await flush(); form.submit(); }, { once: true });
 }
 
@@ -235,7 +238,7 @@ function listen() {
     if (event.target.closest('[data-exam-submit]')) askToHandIn();
   });
   window.addEventListener('online', () => { waitMs = 1000; flush(); });
-  window.addEventListener('offline', () => say('offline', t('网络中断，答案已保存在本机，恢复后自动提交')));
+  window.addEventListener('offline', () => say('offline', t('网络中断，已保存到本机')));
   document.addEventListener('visibilitychange', () => { flush(); tick(); });
   window.addEventListener('pagehide', () => { flush(); });
 }

@@ -90,6 +90,10 @@ class Player {
     const { video } = this;
     video.addEventListener('seeking', () => { this.last = null; this.hold(); });
     video.addEventListener('ratechange', () => { if (video.playbackRate > RATE_MAX) video.playbackRate = RATE_MAX; this.last = null; });
+    // Counting starts with the picture, not with the first timeupdate a quarter of a second later.
+    for (const name of ['play', 'playing', 'seeked']) {
+      video.addEventListener(name, () => { if (!video.paused) this.last ??= { at: video.currentTime, now: performance.now() }; });
+    }
     video.addEventListener('timeupdate', () => { this.note(); this.paint(); });
     for (const name of ['play', 'pause']) {
       video.addEventListener(name, () => {

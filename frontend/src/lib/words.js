@@ -9,6 +9,7 @@ const EN = {
   '已同步': 'Synchronised',
   '正在同步…': 'Synchronising…',
   '已保存到本机': 'Saved on this device',
+  '网络中断，已保存到本机': 'Offline, saved on this device',
   '网络中断，答案已保存在本机，恢复后自动提交': 'No connection. Answers are kept on this device and sent when it returns.',
   '本机无法保存答案，请保持网络畅通': 'This device cannot keep answers. Stay connected.',
   '还剩 {n} 分钟': '{n} minutes left',
