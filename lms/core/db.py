@@ -6,7 +6,7 @@ import contextlib
 import uuid
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import DateTime, MetaData, Uuid, create_engine
 from sqlalchemy.dialects.postgresql import JSONB
@@ -29,7 +29,7 @@ class Base(DeclarativeBase):
     """Parent of all tables; ids are UUIDs, times are aware, documents are jsonb."""
 
     metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map = {
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
         uuid.UUID: Uuid(),
         datetime: DateTime(timezone=True),
         dict[str, Any]: JSONB(),

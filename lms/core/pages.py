@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
-from flask import Blueprint, Flask, Response, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, Response, current_app, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from markupsafe import Markup, escape
@@ -145,7 +145,7 @@ def _on_domain_error(error: DomainError) -> ResponseReturnValue:
         return redirect(url_for("accounts.sign_in", next=request.full_path.rstrip("?")))
     answer = _error_page(error.status, error.code, error.text())
     if "retry_after_s" in error.data:
-        response = web.current_app.make_response(answer)
+        response = current_app.make_response(answer)
         response.headers["Retry-After"] = str(error.data["retry_after_s"])
         return response
     return answer
@@ -179,8 +179,8 @@ def _on_database_error(error: DBAPIError) -> ResponseReturnValue:
     return _on_crash(error)
 
 
-def _on_crash(_error: Exception) -> ResponseReturnValue:
-    log.exception("request_failed", incident=web.incident_id(), path=request.path, method=request.method)
+def _on_crash(error: Exception) -> ResponseReturnValue:
+    log.error("request_failed", incident=web.incident_id(), path=request.path, method=request.method, exc_info=error)
     return _error_page(500, "internal", _("系统出现问题，已记录，请稍后重试"))
 
 

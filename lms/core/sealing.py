@@ -110,7 +110,8 @@ def verify(services: Services) -> Verdict:
 
 def _verify_chain(session: Session) -> tuple[int, str | None, dict[int, bytes]]:
     signed = set(session.scalars(select(AuditCheckpoint.upto_seq)))
-    chain, expected, ends = GENESIS, 0, {}
+    chain, expected = GENESIS, 0
+    ends: dict[int, bytes] = {}
     for seal_row, row in _sealed_rows(session):
         expected += 1
         if seal_row.seq != expected:

@@ -141,7 +141,7 @@ class AnzhengFlask(Flask):
     Overrides ``dispatch_request``, whose signature was checked on Flask 3.1.
     """
 
-    def dispatch_request(self) -> ResponseReturnValue:  # type: ignore[override]  # Flask 3.1 passes no argument
+    def dispatch_request(self) -> ResponseReturnValue:
         if request.routing_exception is not None:
             self.raise_routing_exception(request)
         view = self.view_functions[request.endpoint or ""]
@@ -265,6 +265,8 @@ CSP = (
 def secure_headers(response: Response) -> Response:
     """Add the headers that every answer bears."""
     headers = response.headers
+    if response.status_code >= 500:
+        headers["X-Incident-Id"] = incident_id()
     headers.setdefault("Content-Security-Policy", CSP)
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "same-origin")
