@@ -77,7 +77,8 @@ def seal(services: Services) -> int:
         session.execute(insert(AuditSeal), seals)
         session.execute(
             text(
-                "update core_audit a set seal_seq = s.seq from core_audit_seal s where s.audit_id = a.id and s.seq > :since"
+                "update core_audit a set seal_seq = s.seq from core_audit_seal s"
+                " where s.audit_id = a.id and s.seq > :since"
             ),
             {"since": seq - len(rows)},
         )
