@@ -1,0 +1,19 @@
+"""The door of this room for the rooms above: programmes, enrolments and credited time."""
+
+from __future__ import annotations
+
+from lms.courses.catalogue.queries import LessonView, ProgrammeView, lesson, programme, programme_names, programmes
+from lms.courses.learning.queries import EnrolmentView, credited_class_hours, enrolment, enrolments_of
+
+__all__ = [
+    "EnrolmentView",
+    "LessonView",
+    "ProgrammeView",
+    "credited_class_hours",
+    "enrolment",
+    "enrolments_of",
+    "lesson",
+    "programme",
+    "programme_names",
+    "programmes",
+]
