@@ -7,6 +7,7 @@ model, which the library loads by itself, was trained on pictures whose licence 
 
 from __future__ import annotations
 
+import importlib
 import threading
 from pathlib import Path
 from types import ModuleType
@@ -103,7 +104,8 @@ def create_engine(model_dir: Path | None) -> DlibEngine:
 def _import_library() -> ModuleType:
     truncated_allowed = ImageFile.LOAD_TRUNCATED_IMAGES
     try:
-        import face_recognition  # type: ignore[import-untyped]  # the library ships no types
+        # Not an import statement: the library loads 130 MB of models as it is imported, which only this engine needs.
+        library = importlib.import_module("face_recognition")
     except ImportError as error:
         raise EngineUnavailable("the package 'face-recognition' is not installed") from error
     except SystemExit as error:
@@ -112,5 +114,4 @@ def _import_library() -> ModuleType:
     finally:
         # Importing the library makes Pillow accept truncated pictures everywhere; we want those refused.
         ImageFile.LOAD_TRUNCATED_IMAGES = truncated_allowed
-    library: ModuleType = face_recognition
     return library

@@ -102,7 +102,7 @@ def load_engine(name: str = DEFAULT_ENGINE, model_dir: Path | str | None = None)
             if name not in ENGINES:
                 raise EngineUnavailable(f"there is no face engine {name!r}; choose one of {sorted(ENGINES)}")
             # A module is not typed as a protocol by the checker; the contract tests run every engine.
-            adapter = cast(_Adapter, importlib.import_module(ENGINES[name]))
+            adapter = cast("_Adapter", importlib.import_module(ENGINES[name]))
             _loaded[key] = adapter.create_engine(key[1])
         return _loaded[key]
 

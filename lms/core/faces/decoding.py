@@ -34,10 +34,7 @@ def decode_picture(data: bytes) -> Picture:
         raise ImageRefused("image_not_jpeg_or_png")
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as image:
-            if max(image.size) > MAX_SIDE_PX:
-                raise ImageRefused("image_too_large")
-            if image.mode not in _MODES:
-                raise ImageRefused("image_unreadable")
+            _require_bounds(image)
             upright = ImageOps.exif_transpose(image).convert("RGB")
     except ImageRefused:
         raise
@@ -46,3 +43,10 @@ def decode_picture(data: bytes) -> Picture:
     except _DAMAGE as error:
         raise ImageRefused("image_unreadable") from error
     return np.asarray(upright, dtype=np.uint8)
+
+
+def _require_bounds(image: Image.Image) -> None:
+    if max(image.size) > MAX_SIDE_PX:
+        raise ImageRefused("image_too_large")
+    if image.mode not in _MODES:
+        raise ImageRefused("image_unreadable")
