@@ -1,0 +1,7 @@
+"""The door of the exams room."""
+
+from __future__ import annotations
+
+from exams.attempts.api import AttemptView, attempt, best_attempt
+
+__all__ = ["AttemptView", "attempt", "best_attempt"]

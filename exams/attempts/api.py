@@ -1,0 +1,33 @@
+"""What other rooms may ask about attempts (re-exported by ``exams.api``)."""
+
+from __future__ import annotations
+
+import uuid
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from exams.attempts.models import Attempt
+from exams.attempts.queries import AttemptView, view_of
+from lms.core.errors import NotFound
+
+__all__ = ["AttemptView", "attempt", "best_attempt"]
+
+
+def attempt(session: Session, person_id: uuid.UUID, attempt_id: uuid.UUID) -> AttemptView:
+    """Return one attempt of a person within the scope. Raises NotFound."""
+    row = session.scalars(select(Attempt).where(Attempt.person_id == person_id, Attempt.id == attempt_id)).first()
+    if row is None:
+        raise NotFound
+    return view_of(row)
+
+
+def best_attempt(session: Session, person_id: uuid.UUID, enrolment_id: uuid.UUID) -> AttemptView | None:
+    """Return the graded attempt with the highest score (the earlier of equals), None without one."""
+    row = session.scalars(
+        select(Attempt)
+        .where(Attempt.person_id == person_id, Attempt.enrolment_id == enrolment_id, Attempt.state == "graded")
+        .order_by(Attempt.passed.desc(), Attempt.score.desc(), Attempt.attempt_no)
+        .limit(1)
+    ).first()
+    return view_of(row) if row else None
