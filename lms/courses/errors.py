@@ -150,6 +150,13 @@ class FaceCheckReferred(Conflict):
     message = _("多次核验未通过，已提交本单位管理员核实，核实前暂停计学时")
 
 
+class FaceCheckOpen(Conflict):
+    """A face check of this lesson waits to be settled before the quiz."""
+
+    code = "face_check_open"
+    message = _("请先完成本节的人脸核验，再做课后测验")
+
+
 class VideoNotCompleted(Conflict):
     """The quiz comes after the whole video."""
 

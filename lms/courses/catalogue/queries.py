@@ -18,8 +18,9 @@ from lms.courses.catalogue.models import Course, CourseState, Lesson, LessonQues
 
 @dataclass(frozen=True, slots=True)
 class ProgrammeView:
-    """One version of a programme. ``course_ids`` are the published ones, in order;
-    ``missing_course_codes`` those that nobody has published yet. ``pass_score`` is out of 100.
+    """One version of a programme; ``pass_score`` is out of 100.
+
+    ``course_ids`` are the published courses in order, ``missing_course_codes`` those that nobody has published.
     """
 
     code: str
@@ -177,7 +178,7 @@ def question_counts(session: Session, lesson_ids: Sequence[uuid.UUID]) -> dict[u
         .where(LessonQuestion.lesson_id.in_(lesson_ids))
         .group_by(LessonQuestion.lesson_id)
     )
-    return {lesson_id: count for lesson_id, count in rows}
+    return {row[0]: row[1] for row in rows}
 
 
 def list_courses(

@@ -19,8 +19,9 @@ from lms.courses.rulebook import rulebook
 
 @dataclass(frozen=True, slots=True)
 class EnrolmentView:
-    """One person's cycle of a programme. ``region_code`` and ``industry_code`` are those of the
-    employment at the time of assignment; ``state`` is assigned, learning, learned or cancelled.
+    """One person's cycle of a programme; ``state`` is assigned, learning, learned or cancelled.
+
+    ``region_code`` and ``industry_code`` are those of the employment at the time of assignment.
     """
 
     enrolment_id: uuid.UUID

@@ -33,7 +33,7 @@ class DrawnItem:
 class CheckStep(StrEnum):
     """What a face verification does to the check."""
 
-    PASS = "passed"
+    ACCEPT = "passed"
     CONFIRM = "confirmed"
     RETRY = "due"
     REFER = "referred"
@@ -68,7 +68,7 @@ def next_check_step(outcome: str, mismatches: int, tries: int, rules: Rulebook) 
     human being, who decides.
     """
     if outcome == "match":
-        return CheckStep.PASS
+        return CheckStep.ACCEPT
     if outcome == "confirmed_by_admin":
         return CheckStep.CONFIRM
     if mismatches >= rules.check_mismatches_max or tries >= rules.check_tries_max:
