@@ -78,7 +78,7 @@ def start_attempt(session: Session, actor: Actor, enrolment_id: uuid.UUID) -> uu
     """
     person_id = person_of(actor)
     enrolment = courses.enrolment(session, person_id, enrolment_id)
-    programme = courses.programme(session, enrolment.programme_code)
+    programme = courses.programme(session, enrolment.programme_code, enrolment.programme_version)
     plan = bank.blueprint_in_force(session, programme.blueprint_code, clock.today())
     running = _open_attempt(session, person_id)
     if running is not None:
@@ -147,7 +147,7 @@ def _fresh_verification(session: Session, person_id: uuid.UUID, enrolment_id: uu
     )
     if found is None:
         raise IdentityNotVerified(minutes=minutes)
-    return found
+    return uuid.UUID(str(found))
 
 
 def _open(session: Session, actor: Actor, values: dict[str, Any], plan: bank.BlueprintView) -> uuid.UUID:

@@ -135,7 +135,7 @@ def exam_card(session: Session, person_id: uuid.UUID, enrolment_id: uuid.UUID) -
 
 
 def _card(session: Session, enrolment: courses.EnrolmentView, attempts: Sequence[AttemptView]) -> ExamCard:
-    programme = courses.programme(session, enrolment.programme_code)
+    programme = courses.programme(session, enrolment.programme_code, enrolment.programme_version)
     try:
         plan = bank.blueprint_in_force(session, programme.blueprint_code, clock.today())
     except NoBlueprint:
@@ -206,3 +206,8 @@ def result(session: Session, attempt: Attempt) -> Result:
         point_names=names,
         wrong=[item for item in items if item.score != item.points],
     )
+
+
+def title_of(session: Session, programme_code: str) -> tuple[str, str]:
+    """Return the Chinese and English name of a programme, also of one that is in force no longer."""
+    return courses.programme_names(session).get(programme_code, (programme_code, programme_code))

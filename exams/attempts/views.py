@@ -100,8 +100,7 @@ def verify(enrolment_id: uuid.UUID) -> ResponseReturnValue:
 def attempt_page(attempt_id: uuid.UUID) -> ResponseReturnValue:
     """Show the paper while it is open, the result afterwards."""
     attempt = access_attempt(web.db(), web.actor(), attempt_id)
-    programme = courses.programme(web.db(), attempt.programme_code)
-    title = in_language(programme.name_zh, programme.name_en)
+    title = in_language(*queries.title_of(web.db(), attempt.programme_code))
     if attempt.state != "open":
         return _result(attempt, title)
     items = queries.paper(web.db(), attempt.person_id, attempt_id)

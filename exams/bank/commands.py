@@ -27,7 +27,7 @@ def load_file(services: Services, path: Path, owner: uuid.UUID | None = None) ->
     code = document["bank"]["code"]
     with services.db.transaction(WORKER_SCOPE) as session:
         operations.put_bank(session, SYSTEM, document["bank"], document["knowledge_points"], owner)
-        return operations.import_questions(session, SYSTEM, code, sheets.read_document(document))
+        return operations.import_questions(session, SYSTEM, code, operations.drafts_of(sheets.read_document(document)))
 
 
 def load_blueprints(services: Services, path: Path = REFERENCE / "blueprints.json") -> int:

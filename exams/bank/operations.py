@@ -14,12 +14,16 @@ from sqlalchemy.orm import Session
 
 from exams.bank import queries, rules
 from exams.bank.access import access_own_bank
+from exams.bank.adapters import sheets
 from exams.bank.models import Bank, Blueprint, Question, QuestionKey
 from exams.bank.rules import Draft
-from exams.errors import QuestionChanged, QuestionsRefused
-from lms.core import audit, clock, ids
+from exams.errors import QuestionChanged, QuestionsRefused, UnreadableFile
+from lms.core import audit, clock, ids, jobs, queue
 from lms.core.access import Actor
 from lms.core.errors import Invalid
+from lms.core.i18n import gettext as _
+
+EXPORT = "exams.bank_export"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,27 @@ class LoadReport:
     added: int
     changed: int
     unchanged: int
+
+
+def read_questions(data: bytes) -> list[tuple[str, Draft]]:
+    """Read a file of questions as (place, draft). Raises UnreadableFile."""
+    return drafts_of(sheets.read_file(data))
+
+
+def drafts_of(documents: Sequence[tuple[str, Mapping[str, Any]]]) -> list[tuple[str, Draft]]:
+    """Turn (place, question as its document has it) into drafts. Raises UnreadableFile."""
+    try:
+        return [(place, rules.from_document(raw)) for place, raw in documents]
+    except (KeyError, TypeError, AttributeError):
+        raise UnreadableFile from None
+
+
+def start_export(session: Session, actor: Actor, bank_code: str) -> uuid.UUID:
+    """Queue the export of a bank's live questions with their answers; return the job to watch."""
+    bank = access_own_bank(session, actor, bank_code)
+    job_id = jobs.start(session, actor, EXPORT, _("导出题库：%(name)s", name=bank.name_zh))
+    queue.enqueue(session, EXPORT, job_id=str(job_id), bank_code=bank.code)
+    return job_id
 
 
 def put_bank(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from exams.bank import commands, tasks
+from exams.bank import commands, operations, tasks
 from exams.bank.access import P
 from exams.bank.views import blueprint
 from lms.core.access import Role
@@ -16,7 +16,7 @@ REFERENCE_ORDER = 50
 def register(kernel: Kernel) -> None:
     """Register the bank's pages, its command and its reference data."""
     kernel.blueprints.append(blueprint)
-    kernel.task(tasks.EXPORT, tasks.export_bank)
+    kernel.task(operations.EXPORT, tasks.export_bank)
     for role in EDITORS:
         kernel.grant(role, P.READ, P.EDIT)
     kernel.grant(Role.EXPERT, P.READ)

@@ -7,8 +7,9 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from exams.errors import Problem
@@ -95,6 +96,41 @@ class Changes:
     added: tuple[Draft, ...]
     changed: tuple[Draft, ...]
     unchanged: int
+
+
+def from_document(raw: Mapping[str, Any]) -> Draft:
+    """Read one question as the JSON document has it. Raises KeyError, TypeError or AttributeError."""
+    return Draft(
+        code=str(raw["code"]),
+        kind=str(raw["type"]),
+        knowledge_point=str(raw["knowledge_point"]),
+        difficulty=_whole(raw["difficulty"]),
+        stem_zh=str(raw["stem_zh"]).strip(),
+        stem_en=str(raw.get("stem_en") or "").strip(),
+        options=tuple(
+            Option(str(option["key"]), str(option["zh"]).strip(), str(option.get("en") or "").strip())
+            for option in raw["options"]
+        ),
+        answer=tuple(sorted(str(key) for key in raw["answer"])),
+        basis_zh=str(raw["basis_zh"]).strip(),
+        explanation_zh=str(raw.get("explanation_zh") or "").strip(),
+        explanation_en=str(raw.get("explanation_en") or "").strip(),
+    )
+
+
+def _whole(value: object) -> int:
+    """Return a whole number, 0 for anything else: ``problems_of`` then names the field."""
+    try:
+        return int(float(str(value)))
+    except (ValueError, OverflowError):
+        return 0
+
+
+def to_document(draft: Draft) -> dict[str, Any]:
+    """Undo ``from_document``."""
+    plain = {name: value for name, value in asdict(draft).items() if name not in {"kind", "options", "answer"}}
+    options = [asdict(option) for option in draft.options]
+    return {**plain, "type": draft.kind, "options": options, "answer": list(draft.answer)}
 
 
 def fits(cell: Cell, candidate: Candidate) -> bool:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from exams.bank import operations, queries, rules, tasks
+from exams.bank import operations, queries, rules
 from exams.bank.access import P, access_bank, access_own_bank, access_question, owns
 from exams.bank.adapters import sheets
 from exams.bank.forms import KINDS, LETTERS, LEVELS, ImportForm, QuestionForm
@@ -206,7 +206,7 @@ def import_questions(bank_code: str) -> ResponseReturnValue:
     refusal = None
     if form.validate_on_submit():
         try:
-            drafts = sheets.read_file(form.file.data.read())
+            drafts = operations.read_questions(form.file.data.read())
             report = operations.import_questions(web.db(), web.actor(), bank_code, drafts)
         except QuestionsRefused as error:
             problems, refusal = error.problems, error.text()
@@ -232,5 +232,4 @@ def template() -> ResponseReturnValue:
 @web.requires(P.EDIT)
 def export(bank_code: str) -> ResponseReturnValue:
     """Export the live questions with their answers by a job."""
-    bank = queries.bank_view(access_own_bank(web.db(), web.actor(), bank_code))
-    return redirect(url_for("core.job", job_id=tasks.start_export(web.db(), web.actor(), bank)))
+    return redirect(url_for("core.job", job_id=operations.start_export(web.db(), web.actor(), bank_code)))

@@ -10,7 +10,6 @@ from typing import Any
 import xlsxwriter
 from python_calamine import CalamineError, CalamineWorkbook
 
-from exams.bank.rules import Draft, Option
 from exams.errors import UnreadableFile
 
 LETTERS = "ABCDEFGH"
@@ -37,47 +36,23 @@ MAX_ROWS = 20_000
 WIDE = {"题干", "题干（英文）", "法规依据", "解析", "解析（英文）"}
 
 
-def read_file(data: bytes) -> list[tuple[str, Draft]]:
-    """Read questions from a spreadsheet or a JSON document as (place, draft). Raises UnreadableFile."""
+def read_file(data: bytes) -> list[tuple[str, dict[str, Any]]]:
+    """Read questions from a spreadsheet or a JSON document as (place, question as the document has it).
+
+    The place is a row's number or a question's code. Raises UnreadableFile.
+    """
     try:
         return _read_xlsx(data) if data.startswith(XLSX_SIGNATURE) else read_document(json.loads(data))
     except (ValueError, KeyError, TypeError, AttributeError, CalamineError):
         raise UnreadableFile from None
 
 
-def read_document(document: Mapping[str, Any]) -> list[tuple[str, Draft]]:
-    """Read the ``questions`` of a bank's JSON document; the place of each is its code."""
-    return [(str(raw["code"]), _draft(raw)) for raw in document["questions"]]
+def read_document(document: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Return the ``questions`` of a bank's JSON document; the place of each is its code."""
+    return [(str(raw["code"]), dict(raw)) for raw in document["questions"]]
 
 
-def _draft(raw: Mapping[str, Any]) -> Draft:
-    return Draft(
-        code=str(raw["code"]),
-        kind=str(raw["type"]),
-        knowledge_point=str(raw["knowledge_point"]),
-        difficulty=_whole(raw["difficulty"]),
-        stem_zh=str(raw["stem_zh"]).strip(),
-        stem_en=str(raw.get("stem_en") or "").strip(),
-        options=tuple(
-            Option(str(option["key"]), str(option["zh"]).strip(), str(option.get("en") or "").strip())
-            for option in raw["options"]
-        ),
-        answer=tuple(sorted(str(key) for key in raw["answer"])),
-        basis_zh=str(raw["basis_zh"]).strip(),
-        explanation_zh=str(raw.get("explanation_zh") or "").strip(),
-        explanation_en=str(raw.get("explanation_en") or "").strip(),
-    )
-
-
-def _whole(value: object) -> int:
-    """Return a whole number, 0 for anything else: the bank's rules then name the field."""
-    try:
-        return int(float(str(value)))
-    except (ValueError, OverflowError):
-        return 0
-
-
-def _read_xlsx(data: bytes) -> list[tuple[str, Draft]]:
+def _read_xlsx(data: bytes) -> list[tuple[str, dict[str, Any]]]:
     rows = CalamineWorkbook.from_filelike(io.BytesIO(data)).get_sheet_by_index(0).to_python(skip_empty_area=False)
     if not rows or len(rows) > MAX_ROWS:
         raise UnreadableFile
@@ -89,7 +64,7 @@ def _read_xlsx(data: bytes) -> list[tuple[str, Draft]]:
     for number, row in enumerate(rows[1:], start=2):
         cells = {name: _text(cell) for name, cell in zip(head, row, strict=False) if name}
         if any(cells.values()):
-            found.append((str(number), _draft(_as_document(cells))))
+            found.append((str(number), _as_document(cells)))
     return found
 
 
@@ -118,41 +93,28 @@ def _as_document(cells: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def write_xlsx(drafts: Iterable[Draft]) -> bytes:
+def write_xlsx(documents: Iterable[Mapping[str, Any]]) -> bytes:
     """Write questions as the spreadsheet that ``read_file`` reads; without questions it is the template."""
     buffer = io.BytesIO()
-    with xlsxwriter.Workbook(
-        buffer, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
-    ) as book:
+    options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    with xlsxwriter.Workbook(buffer, options) as book:
         sheet = book.add_worksheet("题库")
         bold = book.add_format({"bold": True, "bg_color": "#E7F0FA"})
         for place, (_name, label) in enumerate(COLUMNS):
             sheet.set_column(place, place, 44 if label in WIDE else 16)
             sheet.write_string(0, place, label, bold)
         sheet.freeze_panes(1, 1)
-        for number, draft in enumerate(drafts, start=1):
-            for place, cell in enumerate(_cells(draft)):
+        for number, document in enumerate(documents, start=1):
+            for place, cell in enumerate(_cells(document)):
                 sheet.write(number, place, cell)
     return buffer.getvalue()
 
 
-def _cells(draft: Draft) -> Sequence[str | int]:
-    by_key = {option.key: option for option in draft.options}
+def _cells(document: Mapping[str, Any]) -> Sequence[str | int]:
     labels = {kind: label for label, kind in KINDS.items()}
-    options: list[str] = []
-    for letter in LETTERS:
-        option = by_key.get(letter)
-        options += [option.zh, option.en] if option else ["", ""]
-    return [
-        draft.code,
-        labels.get(draft.kind, draft.kind),
-        draft.knowledge_point,
-        draft.difficulty,
-        draft.stem_zh,
-        draft.stem_en,
-        *options,
-        "".join(draft.answer),
-        draft.basis_zh,
-        draft.explanation_zh,
-        draft.explanation_en,
-    ]
+    flat = dict(document)
+    for option in document["options"]:
+        flat[f"zh_{option['key']}"], flat[f"en_{option['key']}"] = option["zh"], option["en"]
+    flat["type"] = labels.get(document["type"], document["type"])
+    flat["answer"] = "".join(document["answer"])
+    return [flat.get(name, "") for name, _label in COLUMNS]
