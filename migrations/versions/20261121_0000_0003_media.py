@@ -58,7 +58,8 @@ def _create_asset() -> None:
     op.create_index("uq_media_asset_id", "media_asset", ["id"], unique=True)
     families.tenant("media_asset")
     # Lessons of any institution are learned by people of any enterprise, but only what plays.
-    families.policy("media_asset", "person", "select", "state = 'ready'")
+    for scope in ("person", "region"):
+        families.policy("media_asset", scope, "select", "state = 'ready'")
 
 
 def _create_caption() -> None:
@@ -84,7 +85,8 @@ def _create_caption() -> None:
     families.tenant("media_caption")
     # The inner select runs under the reader's own policy on media_asset: ready ones only.
     shown = "exists (select from media_asset a where a.tenant_id = media_caption.tenant_id and a.id = asset_id)"
-    families.policy("media_caption", "person", "select", shown)
+    for scope in ("person", "region"):
+        families.policy("media_caption", scope, "select", shown)
 
 
 def _create_viewing() -> None:
