@@ -8,13 +8,15 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, ClassVar
 
+from psycopg.errors import error_from_result
+from psycopg.pq import ConnStatus, ExecStatus
 from sqlalchemy import DateTime, MetaData, Uuid, create_engine
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.orm import DeclarativeBase, Session
 
-from lms.core.tenancy import ENTER_SCOPE, Scope, parameters_of
+from lms.core.tenancy import Scope, enter_statement
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -66,19 +68,16 @@ class Database:
 
     def begin(self, scope: Scope, *, read_only: bool = False) -> Session:
         """Start a session in ``scope``; whoever calls it ends it. Prefer ``transaction``."""
-        try:
-            return self._enter(scope, read_only)
-        except OperationalError as error:
-            # The server was restarted while this connection slept in the pool. Nothing has been
-            # done on it yet, so a fresh connection may start over.
-            if not error.connection_invalidated:
-                raise
-            return self._enter(scope, read_only)
-
-    def _enter(self, scope: Scope, read_only: bool) -> Session:  # noqa: FBT001 - private, two callers
         session = Session(self.engine, expire_on_commit=False, info=self.info)
         try:
-            session.execute(ENTER_SCOPE, parameters_of(scope, read_only=read_only))
+            _send(session, enter_statement(scope, read_only=read_only, begin=True))
+        except ConnectionLost:
+            # The server was restarted while this connection slept in the pool. Nothing has been
+            # done on it yet, so a fresh connection may start over.
+            session.invalidate()
+            self.engine.dispose()
+            session = Session(self.engine, expire_on_commit=False, info=self.info)
+            _send(session, enter_statement(scope, read_only=read_only, begin=True))
         except BaseException:
             session.close()
             raise
@@ -87,8 +86,31 @@ class Database:
     @staticmethod
     def rescope(session: Session, scope: Scope, *, read_only: bool) -> None:
         """Move an open transaction into another scope (web: from the bare login to the actor's)."""
-        session.execute(ENTER_SCOPE, parameters_of(scope, read_only=read_only))
+        session.flush()
+        _send(session, enter_statement(scope, read_only=read_only, begin=False))
 
     def dispose(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+
+
+class ConnectionLost(OperationalError):
+    """The server is gone, or was, since this connection was last used."""
+
+
+def _send(session: Session, statement: bytes) -> None:
+    """Run ``statement`` on the session's connection below SQLAlchemy and the driver's own BEGIN.
+
+    This runs for every request, and the layers above cost more than the statement: with them
+    the empty transaction took 0.73 ms, without 0.48 ms (one process, /health).
+    """
+    driver = session.connection().connection.driver_connection
+    if driver is None:
+        raise ConnectionLost("begin", None, RuntimeError("no connection"))
+    result = driver.pgconn.exec_(statement)
+    if result.status == ExecStatus.TUPLES_OK:
+        return
+    error = error_from_result(result)
+    if driver.pgconn.status != ConnStatus.OK:
+        raise ConnectionLost("begin", None, error, connection_invalidated=True)
+    raise ProgrammingError("set role", None, error)

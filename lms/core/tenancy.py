@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from dataclasses import dataclass
 from enum import StrEnum
-
-from sqlalchemy import TextClause, bindparam, text
 
 ALL = ("*",)
 
@@ -50,31 +49,29 @@ PUBLIC_SCOPE = Scope(ScopeRole.PUBLIC)
 AUDIT_SCOPE = Scope(ScopeRole.AUDIT)
 WORKER_SCOPE = Scope(ScopeRole.WORKER)
 
-# One statement, one round trip. Every variable is set each time, also to nothing, so that a
-# value can never outlive the transaction that it was meant for.
-ENTER_SCOPE: TextClause = text(
-    "select set_config('role', :role, true), set_config('app.actor_id', :actor_id, true),"
-    " set_config('app.person_id', :person_id, true), set_config('app.tenant_id', :tenant_id, true),"
-    " set_config('app.region_lo', :region_lo, true), set_config('app.region_hi', :region_hi, true),"
-    " set_config('app.industries', :industries, true), set_config('app.schemes', :schemes, true),"
-    " set_config('transaction_read_only', :read_only, true)"
-).bindparams(bindparam("role"))
+# What a scope value may hold: ids, codes, role names, commas and the star. Anything else would
+# have to be quoted, and nothing that a user types ever becomes a scope.
+_PLAIN = re.compile(r"[A-Za-z0-9_,*-]*")
 
 
-def parameters_of(scope: Scope, *, read_only: bool) -> dict[str, str]:
-    """Return the bind values that carry ``scope`` into ENTER_SCOPE."""
+def enter_statement(scope: Scope, *, read_only: bool, begin: bool) -> bytes:
+    """Return the SQL that takes ``scope``, after BEGIN if asked: one round trip for both.
 
-    def shown(value: object) -> str:
-        return "" if value is None else str(value)
-
-    return {
+    Every variable is set each time, also to nothing, so that a value can never outlive the
+    transaction that it was meant for. Raises ValueError for a value that is not plain.
+    """
+    values = {
         "role": scope.role.value,
-        "actor_id": shown(scope.actor_id or scope.person_id),
-        "person_id": shown(scope.person_id),
-        "tenant_id": shown(scope.tenant_id),
-        "region_lo": shown(scope.region_lo),
-        "region_hi": shown(scope.region_hi),
-        "industries": ",".join(scope.industries),
-        "schemes": ",".join(scope.schemes),
-        "read_only": "on" if read_only else "off",
+        "app.actor_id": scope.actor_id or scope.person_id or "",
+        "app.person_id": scope.person_id or "",
+        "app.tenant_id": scope.tenant_id or "",
+        "app.region_lo": "" if scope.region_lo is None else scope.region_lo,
+        "app.region_hi": "" if scope.region_hi is None else scope.region_hi,
+        "app.industries": ",".join(scope.industries),
+        "app.schemes": ",".join(scope.schemes),
+        "transaction_read_only": "on" if read_only else "off",
     }
+    if not all(_PLAIN.fullmatch(str(value)) for value in values.values()):
+        raise ValueError(f"a scope value is not plain: {values}")
+    settings = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in values.items())
+    return f"{'begin; ' if begin else ''}select {settings}".encode("ascii")

@@ -262,18 +262,25 @@ CSP = (
 )
 
 
+SECURE_HEADERS = [
+    ("Content-Security-Policy", CSP),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "same-origin"),
+    ("Permissions-Policy", "camera=(self), microphone=(), geolocation=()"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+]
+
+
 def secure_headers(response: Response) -> Response:
     """Add the headers that every answer bears."""
     headers = response.headers
+    for name, value in SECURE_HEADERS:
+        if name not in headers:
+            headers.add(name, value)
     if response.status_code >= 500:
-        headers["X-Incident-Id"] = incident_id()
-    headers.setdefault("Content-Security-Policy", CSP)
-    headers.setdefault("X-Content-Type-Options", "nosniff")
-    headers.setdefault("Referrer-Policy", "same-origin")
-    headers.setdefault("Permissions-Policy", "camera=(self), microphone=(), geolocation=()")
-    headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+        headers.add("X-Incident-Id", incident_id())
     if "Cache-Control" not in headers:
-        headers["Cache-Control"] = "no-store"
+        headers.add("Cache-Control", "no-store")
     return response
 
 
