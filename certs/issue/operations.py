@@ -1,0 +1,332 @@
+"""Requesting a certificate and marking it issued or failed."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import structlog
+from sqlalchemy import func, insert, select, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Session
+
+import exams.api as exams
+import lms.accounts.api as accounts
+import lms.courses.api as courses
+from certs import rules
+from certs.events import CertificateIssued
+from certs.models import Certificate, NumberEntry, PublicId, Scheme, StatusEvent
+from certs.registry.operations import add_issue_leaf, certificate_facts
+from certs.rules import Achievement, Requirements, Status
+from certs.schemes.operations import province_names
+from certs.schemes.queries import scheme_in_force
+from lms.core import audit, clock, events, ids, notify, queue
+from lms.core.access import Actor
+from lms.core.errors import Conflict
+from lms.core.services import services_of
+
+ISSUE_TASK = "certs.issue"
+EVENT_VERSION = 1
+PUBLIC_ID_BITS = 80
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Earned:
+    """What the certificate is made from: the attempt with its enrolment, and the scheme in force."""
+
+    attempt: exams.AttemptView
+    enrolment: courses.EnrolmentView
+    scheme: Scheme
+    on: date
+
+
+def request_certificate(session: Session, actor: Actor, *, person_id: uuid.UUID, attempt_id: uuid.UUID) -> uuid.UUID | None:
+    """Ask for the certificate that a passed attempt earns; return its id.
+
+    None when the programme leads to none, a requirement is missing (audited with what is), or the
+    person has it already: per person, scheme and cycle there is one. Worker scope.
+    """
+    earned = _earned(session, person_id, attempt_id)
+    if earned is None:
+        return None
+    missing = _missing(session, earned)
+    if missing:
+        audit.record(
+            session,
+            actor,
+            "certs.certificate.withheld",
+            subject_type="attempt",
+            subject_id=attempt_id,
+            data={"scheme": earned.scheme.code, "missing": list(missing)},
+            tenant_id=earned.attempt.tenant_id,
+        )
+        return None
+    held = (
+        Certificate.person_id == person_id,
+        Certificate.scheme_code == earned.scheme.code,
+        Certificate.cycle == earned.enrolment.cycle,
+    )
+    if session.scalar(select(Certificate.id).where(*held)):
+        return None
+    values = {**_identity(session, earned), **_content(session, earned)}
+    inserted = session.execute(upsert(Certificate).values(values).on_conflict_do_nothing())
+    if not inserted.rowcount:  # type: ignore[attr-defined]  # a cursor result: the statement is a plain INSERT
+        return None
+    return _enter(session, actor, values)
+
+
+def _earned(session: Session, person_id: uuid.UUID, attempt_id: uuid.UUID) -> _Earned | None:
+    attempt = exams.attempt(session, person_id, attempt_id)
+    enrolment = courses.enrolment(session, person_id, attempt.enrolment_id)
+    programme = courses.programme(session, enrolment.programme_code, enrolment.programme_version)
+    if not programme.scheme_code:
+        return None
+    zone = ZoneInfo(services_of(session).settings.timezone)
+    on = (attempt.graded_at or clock.now()).astimezone(zone).date()
+    return _Earned(attempt, enrolment, scheme_in_force(session, programme.scheme_code, on), on)
+
+
+def _missing(session: Session, earned: _Earned) -> tuple[str, ...]:
+    attempt = earned.attempt
+    # The exam room lets nobody in unverified and names the verification; a person who declined
+    # biometrics has one too, made by an administrator who checked the id.
+    reached = Achievement(
+        passed=bool(attempt.passed),
+        score=attempt.score or 0,
+        learning_completed=earned.enrolment.learning_completed_at is not None,
+        identity_verified=attempt.identity_verification_id is not None,
+    )
+    return rules.missing_requirements(Requirements.from_data(earned.scheme.rules), reached)
+
+
+def _identity(session: Session, earned: _Earned) -> dict[str, Any]:
+    scheme, enrolment = earned.scheme, earned.enrolment
+    serial = int(session.execute(text("select nextval('certs_status_index_seq')")).scalar_one())
+    province = province_names().get(str(enrolment.region_code)[:2], "")
+    return {
+        "person_id": enrolment.person_id,
+        "id": ids.new_id(),
+        "tenant_id": enrolment.tenant_id,
+        "region_code": enrolment.region_code,
+        "industry_code": enrolment.industry_code,
+        "scheme_code": scheme.code,
+        "scheme_version": scheme.version,
+        "cycle": enrolment.cycle,
+        "enrolment_id": enrolment.enrolment_id,
+        "attempt_id": earned.attempt.attempt_id,
+        "number": rules.certificate_number(
+            scheme.number_pattern, province=province, year=earned.on.year, serial=serial
+        ),
+        "public_id": ids.public_code(PUBLIC_ID_BITS),
+        "status_index": serial,
+    }
+
+
+def _content(session: Session, earned: _Earned) -> dict[str, Any]:
+    """Freeze what the certificate will say: later changes of name or enterprise do not alter it."""
+    enrolment, scheme = earned.enrolment, earned.scheme
+    person = accounts.person_facts(session, enrolment.person_id)
+    enterprise = accounts.enterprise(session, enrolment.tenant_id)
+    employment = accounts.employment(session, enrolment.tenant_id, enrolment.employment_id)
+    now = clock.now()
+    return {
+        "state": "requested",
+        "status": Status.VALID.value,
+        "failure": "",
+        "holder_name": person.name,
+        "holder_name_masked": rules.mask_name(person.name),
+        "id_number_masked": person.id_number_masked,
+        "sex": person.sex,
+        "post_code": employment.post_code,
+        "post_name": accounts.post_name(session, employment.post_code),
+        "industry_name": accounts.industry_name(session, enrolment.industry_code),
+        "enterprise_name": enterprise.name,
+        "licence_number": enterprise.licence_number or "",
+        "licence_valid_until": enterprise.licence_valid_until,
+        "issuer_name": scheme.issuer_name,
+        "valid_from": earned.on,
+        "valid_until": rules.last_valid_day(earned.on, scheme.validity_months),
+        "requested_at": now,
+        "queued_at": now,
+    }
+
+
+def _enter(session: Session, actor: Actor, values: dict[str, Any]) -> uuid.UUID:
+    certificate_id: uuid.UUID = values["id"]
+    owner = {"person_id": values["person_id"], "certificate_id": certificate_id}
+    session.execute(insert(NumberEntry).values(number=values["number"], **owner))
+    session.execute(insert(PublicId).values(public_id=values["public_id"], **owner))
+    audit.record(
+        session,
+        actor,
+        "certs.certificate.requested",
+        subject_type="certificate",
+        subject_id=certificate_id,
+        data={"number": values["number"], "attempt_id": str(values["attempt_id"])},
+        tenant_id=values["tenant_id"],
+    )
+    _queue(session, values["person_id"], certificate_id)
+    return certificate_id
+
+
+def _queue(session: Session, person_id: uuid.UUID, certificate_id: uuid.UUID) -> None:
+    queue.enqueue(session, ISSUE_TASK, person_id=str(person_id), certificate_id=str(certificate_id))
+
+
+def mark_issued(
+    session: Session,
+    actor: Actor,
+    certificate: Certificate,
+    *,
+    pdf_key: str,
+    pdf_sha256: bytes,
+    issued_at: datetime,
+    signer_key_id: str,
+) -> bool:
+    """Make the stored file the certificate's own; tell whether this call did.
+
+    Of several files that crashed or repeated jobs have made, the first one to come here wins;
+    row, leaf, history, notice and announcement stand or fall together.
+    """
+    mine = (Certificate.person_id == certificate.person_id, Certificate.id == certificate.id)
+    won = session.execute(
+        update(Certificate)
+        .where(*mine, Certificate.state == "requested")
+        .values(
+            state="issued",
+            failure="",
+            issued_at=issued_at,
+            pdf_key=pdf_key,
+            pdf_sha256=pdf_sha256,
+            signer_key_id=signer_key_id,
+        )
+        .execution_options(synchronize_session=False)
+    )
+    if not won.rowcount:  # type: ignore[attr-defined]  # a cursor result: the statement is an UPDATE
+        return False
+    row = session.scalars(select(Certificate).where(*mine).execution_options(populate_existing=True)).one()
+    event_id = _begin_history(session, row)
+    add_issue_leaf(session, certificate_facts(row), event_id, issued_at)
+    _announce(session, actor, row)
+    return True
+
+
+def _begin_history(session: Session, row: Certificate) -> uuid.UUID:
+    event_id = ids.new_id()
+    session.execute(
+        insert(StatusEvent).values(
+            person_id=row.person_id,
+            id=event_id,
+            certificate_id=row.id,
+            tenant_id=row.tenant_id,
+            region_code=row.region_code,
+            industry_code=row.industry_code,
+            scheme_code=row.scheme_code,
+            old_status="",
+            new_status=row.status,
+            reason="",
+            actor_id=None,
+            actor_name=row.issuer_name,
+            at=row.issued_at,
+        )
+    )
+    return event_id
+
+
+def _announce(session: Session, actor: Actor, row: Certificate) -> None:
+    at = row.issued_at or clock.now()
+    audit.record(
+        session,
+        actor,
+        "certs.certificate.issued",
+        subject_type="certificate",
+        subject_id=row.id,
+        data={"number": row.number, "pdf_sha256": (row.pdf_sha256 or b"").hex(), "signer_key_id": row.signer_key_id},
+        tenant_id=row.tenant_id,
+    )
+    issued = CertificateIssued(
+        EVENT_VERSION, row.person_id, row.id, row.tenant_id, row.region_code, row.industry_code, row.scheme_code, at
+    )
+    events.publish(session, issued)
+    notice = notify.Notice(
+        title_zh="您的证书已签发",
+        title_en="Your certificate has been issued",
+        body_zh=f"证书编号 {row.number}，有效期至 {row.valid_until:%Y-%m-%d}。",
+        body_en=f"Number {row.number}, valid until {row.valid_until:%Y-%m-%d}.",
+        url=f"/certificates/{row.id}",
+    )
+    notify.send(session, row.person_id, notice, dedup_key=f"certs.issued:{row.id}")
+
+
+def mark_failed(session: Session, actor: Actor, certificate: Certificate, reason: str) -> None:
+    """Give up on a certificate that cannot be drawn; lists show the reason until it is tried again."""
+    session.execute(
+        update(Certificate)
+        .where(Certificate.person_id == certificate.person_id, Certificate.id == certificate.id)
+        .where(Certificate.state == "requested")
+        .values(state="failed", failure=reason[:300])
+        .execution_options(synchronize_session=False)
+    )
+    audit.record(
+        session,
+        actor,
+        "certs.certificate.failed",
+        subject_type="certificate",
+        subject_id=certificate.id,
+        data={"reason": reason[:300]},
+        tenant_id=certificate.tenant_id,
+    )
+    log.error("certificate_failed", certificate=str(certificate.id))
+
+
+def retry_failed(session: Session, actor: Actor, certificate_id: uuid.UUID) -> None:
+    """Queue a failed certificate again, after its cause was removed. Worker scope. Raises Conflict."""
+    row = session.execute(
+        update(Certificate)
+        .where(Certificate.id == certificate_id, Certificate.state == "failed")
+        .values(state="requested", failure="", queued_at=clock.now())
+        .returning(Certificate.person_id, Certificate.tenant_id)
+    ).first()
+    if row is None:
+        raise Conflict
+    audit.record(
+        session,
+        actor,
+        "certs.certificate.retried",
+        subject_type="certificate",
+        subject_id=certificate_id,
+        tenant_id=row.tenant_id,
+    )
+    _queue(session, row.person_id, certificate_id)
+
+
+def queue_forgotten(session: Session, before: datetime, limit: int = 500) -> int:
+    """Queue again what was requested and last queued before the moment; return how many were.
+
+    A job that used up its tries while, say, storage was down leaves a request behind.
+    """
+    rows = session.execute(
+        select(Certificate.person_id, Certificate.id)
+        .where(Certificate.state == "requested", Certificate.queued_at < before)
+        .order_by(Certificate.queued_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    for row in rows:
+        session.execute(
+            update(Certificate)
+            .where(Certificate.person_id == row.person_id, Certificate.id == row.id)
+            .values(queued_at=clock.now())
+        )
+        _queue(session, row.person_id, row.id)
+    return len(rows)
+
+
+def count_failed(session: Session) -> int:
+    """Return how many certificates wait for an operator."""
+    query = select(func.count()).select_from(Certificate).where(Certificate.state == "failed")
+    return int(session.execute(query).scalar_one())

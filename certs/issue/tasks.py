@@ -1,0 +1,87 @@
+"""Queue entry points of the issue: read, close, compute, store, write shortly."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from datetime import timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+import lms.accounts.api as accounts
+from certs.issue.drawing import IssueOrder, Undrawable, draw_and_sign
+from certs.issue.operations import ISSUE_TASK, mark_failed, mark_issued, queue_forgotten
+from certs.keys.operations import signing_keys
+from certs.models import Certificate, Scheme
+from lms.core import clock
+from lms.core.access import SYSTEM
+from lms.core.services import Services
+from lms.core.tenancy import WORKER_SCOPE
+
+__all__ = ["ISSUE_TASK", "issue", "queue_stale"]
+
+STALE_AFTER = timedelta(minutes=10)
+
+
+def issue(services: Services, *, person_id: str, certificate_id: str) -> None:
+    """Draw, sign and store one requested certificate. May run any number of times."""
+    with services.db.transaction(WORKER_SCOPE, read_only=True) as session:
+        order = _order(services, session, uuid.UUID(person_id), uuid.UUID(certificate_id))
+    if order is None:
+        return
+    try:
+        pdf = draw_and_sign(order)
+    except Undrawable as error:
+        with services.db.transaction(WORKER_SCOPE) as session:
+            mark_failed(session, SYSTEM, order.certificate, str(error))
+        return
+    digest = hashlib.sha256(pdf).digest()
+    key = f"certificates/{certificate_id}/{digest.hex()}.pdf"
+    services.storage.put_once(key, pdf)
+    with services.db.transaction(WORKER_SCOPE) as session:
+        won = mark_issued(
+            session,
+            SYSTEM,
+            order.certificate,
+            pdf_key=key,
+            pdf_sha256=digest,
+            issued_at=order.issued_at,
+            signer_key_id=order.keys.pdf_key_id,
+        )
+    if not won:
+        # Another run was faster; signatures are random, so this file is not the certificate's.
+        services.storage.delete(key)
+
+
+def _order(
+    services: Services, session: Session, person_id: uuid.UUID, certificate_id: uuid.UUID
+) -> IssueOrder | None:
+    found = session.execute(
+        select(Certificate, Scheme)
+        .join(Scheme, (Scheme.code == Certificate.scheme_code) & (Scheme.version == Certificate.scheme_version))
+        .where(Certificate.person_id == person_id, Certificate.id == certificate_id)
+        .where(Certificate.state == "requested")
+    ).first()
+    if found is None:
+        return None
+    certificate, scheme = found.tuple()
+    return IssueOrder(
+        certificate=certificate,
+        scheme_name_zh=scheme.name_zh,
+        scheme_name_en=scheme.name_en,
+        template=scheme.template,
+        # The person's own agreement decides: without it the frame stays empty.
+        portrait_jpeg=accounts.portrait_bytes(services, session, person_id),
+        keys=signing_keys(session),
+        base_url=services.settings.base_url,
+        issued_at=clock.now(),
+        issued_on=clock.today(services.settings.timezone),
+        demo=not services.settings.is_production,
+    )
+
+
+def queue_stale(services: Services) -> None:
+    """Queue again what has stayed requested for ten minutes (ticker)."""
+    with services.db.transaction(WORKER_SCOPE) as session:
+        queue_forgotten(session, clock.now() - STALE_AFTER)

@@ -1,0 +1,251 @@
+"""Tables of schemes, keys, certificates, their history, the registry log and the checks."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    String,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from lms.core.db import Base
+
+
+class Scheme(Base):
+    """One version of a certificate type: who gets it, from whom, for how long (requirement V1)."""
+
+    __tablename__ = "certs_scheme"
+    __table_args__ = (
+        PrimaryKeyConstraint("code", "version"),
+        CheckConstraint("validity_months > 0", name="validity"),
+        CheckConstraint("class in ('junior', 'intermediate', 'senior')", name="class"),
+    )
+
+    code: Mapped[str] = mapped_column(String(60))
+    version: Mapped[int] = mapped_column(Integer, autoincrement=False)
+    effective_from: Mapped[date]
+    legal_basis: Mapped[str] = mapped_column(Text)
+    name_zh: Mapped[str] = mapped_column(String(120))
+    name_en: Mapped[str] = mapped_column(String(200))
+    issuer_name: Mapped[str] = mapped_column(String(120))
+    programme_code: Mapped[str] = mapped_column(String(60))
+    class_: Mapped[str] = mapped_column("class", String(20))
+    validity_months: Mapped[int]
+    renewal_window_days: Mapped[int]
+    number_pattern: Mapped[str] = mapped_column(String(80))
+    rules: Mapped[dict[str, Any]]
+    template: Mapped[dict[str, Any]]
+
+
+class IssuerKey(Base):
+    """The public half of a key; the newest of a kind signs, all of them are believed."""
+
+    __tablename__ = "certs_issuer_key"
+    __table_args__ = (
+        CheckConstraint("kind in ('root', 'issuing', 'pdf', 'qr', 'log')", name="kind"),
+        Index("ix_certs_issuer_key_kind", "kind", "created_at"),
+    )
+
+    key_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(10))
+    name: Mapped[str] = mapped_column(String(200))
+    public_pem: Mapped[str] = mapped_column(Text)
+    certificate_pem: Mapped[str | None] = mapped_column(Text)
+    chain_pem: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime]
+
+
+class IssuerSecret(Base):
+    """The private half, sealed by the vault; only the worker reads it."""
+
+    __tablename__ = "certs_issuer_secret"
+    __table_args__ = (ForeignKeyConstraint(["key_id"], ["certs_issuer_key.key_id"]),)
+
+    key_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    private_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Certificate(Base):
+    """One certificate. What it says is frozen when it is requested; only its status changes later."""
+
+    __tablename__ = "certs_certificate"
+    __table_args__ = (
+        PrimaryKeyConstraint("person_id", "id"),
+        ForeignKeyConstraint(["scheme_code", "scheme_version"], ["certs_scheme.code", "certs_scheme.version"]),
+        ForeignKeyConstraint(["signer_key_id"], ["certs_issuer_key.key_id"]),
+        UniqueConstraint("person_id", "scheme_code", "cycle"),
+        UniqueConstraint("person_id", "attempt_id"),
+        CheckConstraint("state in ('requested', 'issued', 'failed')", name="state"),
+        CheckConstraint("status in ('valid', 'suspended', 'revoked', 'cancelled', 'superseded')", name="status"),
+        CheckConstraint("valid_until > valid_from", name="dates"),
+        CheckConstraint(
+            "(state = 'issued') = (issued_at is not null) and (state = 'issued') = (pdf_sha256 is not null)"
+            " and (state = 'issued') = (pdf_key is not null) and (state = 'issued') = (signer_key_id is not null)",
+            name="issued",
+        ),
+        Index("ix_certs_certificate_id", "id", unique=True),
+        Index("ix_certs_certificate_public_id", "public_id"),
+        Index("ix_certs_certificate_tenant_id", "tenant_id", "id"),
+        Index("ix_certs_certificate_region_code", "region_code", "id"),
+        Index("ix_certs_certificate_number", "number"),
+        Index("ix_certs_certificate_holder_name", "holder_name"),
+        Index("ix_certs_certificate_unissued", "queued_at", postgresql_where="state <> 'issued'"),
+    )
+
+    person_id: Mapped[uuid.UUID]
+    id: Mapped[uuid.UUID]
+    tenant_id: Mapped[uuid.UUID]
+    region_code: Mapped[int]
+    industry_code: Mapped[str] = mapped_column(String(2))
+    scheme_code: Mapped[str] = mapped_column(String(60))
+    scheme_version: Mapped[int]
+    cycle: Mapped[int] = mapped_column(SmallInteger)
+    enrolment_id: Mapped[uuid.UUID]
+    attempt_id: Mapped[uuid.UUID]
+    number: Mapped[str] = mapped_column(String(60))
+    public_id: Mapped[str] = mapped_column(String(32))
+    status_index: Mapped[int] = mapped_column(Integer)
+    state: Mapped[str] = mapped_column(String(12))
+    status: Mapped[str] = mapped_column(String(12))
+    failure: Mapped[str] = mapped_column(String(300))
+    holder_name: Mapped[str] = mapped_column(String(60))
+    holder_name_masked: Mapped[str] = mapped_column(String(60))
+    id_number_masked: Mapped[str] = mapped_column(String(18))
+    sex: Mapped[str] = mapped_column(String(1))
+    post_code: Mapped[str] = mapped_column(String(60))
+    post_name: Mapped[str] = mapped_column(String(60))
+    industry_name: Mapped[str] = mapped_column(String(120))
+    enterprise_name: Mapped[str] = mapped_column(String(120))
+    licence_number: Mapped[str] = mapped_column(String(60))
+    licence_valid_until: Mapped[date | None]
+    issuer_name: Mapped[str] = mapped_column(String(120))
+    valid_from: Mapped[date]
+    valid_until: Mapped[date]
+    requested_at: Mapped[datetime]
+    queued_at: Mapped[datetime]
+    issued_at: Mapped[datetime | None]
+    pdf_key: Mapped[str | None] = mapped_column(String(200))
+    pdf_sha256: Mapped[bytes | None] = mapped_column(LargeBinary)
+    signer_key_id: Mapped[str | None] = mapped_column(String(32))
+
+
+class NumberEntry(Base):
+    """Makes a certificate's number unique in the province, whatever table partition it is in."""
+
+    __tablename__ = "certs_number"
+
+    number: Mapped[str] = mapped_column(String(60), primary_key=True)
+    person_id: Mapped[uuid.UUID]
+    certificate_id: Mapped[uuid.UUID]
+
+
+class PublicId(Base):
+    """Makes a public id unique and leads from it to the certificate."""
+
+    __tablename__ = "certs_public_id"
+
+    public_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    person_id: Mapped[uuid.UUID]
+    certificate_id: Mapped[uuid.UUID]
+
+
+class StatusEvent(Base):
+    """One step in a certificate's life, the issue first; each has a leaf of the same id."""
+
+    __tablename__ = "certs_status_event"
+    __table_args__ = (
+        PrimaryKeyConstraint("person_id", "id"),
+        ForeignKeyConstraint(
+            ["person_id", "certificate_id"], ["certs_certificate.person_id", "certs_certificate.id"]
+        ),
+        Index("ix_certs_status_event_id", "id", unique=True),
+        Index("ix_certs_status_event_certificate_id", "certificate_id", "id"),
+    )
+
+    person_id: Mapped[uuid.UUID]
+    id: Mapped[uuid.UUID]
+    certificate_id: Mapped[uuid.UUID]
+    tenant_id: Mapped[uuid.UUID]
+    region_code: Mapped[int]
+    industry_code: Mapped[str] = mapped_column(String(2))
+    scheme_code: Mapped[str] = mapped_column(String(60))
+    old_status: Mapped[str] = mapped_column(String(12))
+    new_status: Mapped[str] = mapped_column(String(12))
+    reason: Mapped[str] = mapped_column(String(500))
+    actor_id: Mapped[uuid.UUID | None]
+    actor_name: Mapped[str] = mapped_column(String(120))
+    at: Mapped[datetime]
+
+
+class Leaf(Base):
+    """One entry of the registry log; ``seq`` is its place from 0, unset until the sequencer sets it."""
+
+    __tablename__ = "certs_leaf"
+    __table_args__ = (
+        UniqueConstraint("seq"),
+        CheckConstraint("kind in ('issue', 'status')", name="kind"),
+        Index("ix_certs_leaf_pending", "id", postgresql_where="seq is null"),
+        Index("ix_certs_leaf_certificate_id", "certificate_id", "id"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    seq: Mapped[int | None] = mapped_column(BigInteger)
+    kind: Mapped[str] = mapped_column(String(10))
+    certificate_id: Mapped[uuid.UUID]
+    leaf_data: Mapped[bytes] = mapped_column(LargeBinary)
+    leaf_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    at: Mapped[datetime]
+
+
+class TreeNode(Base):
+    """Hash of a complete subtree: ``position`` n of level k covers leaves n·2^k to (n+1)·2^k - 1."""
+
+    __tablename__ = "certs_tree_node"
+
+    level: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    position: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    digest: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class LogCheckpoint(Base):
+    """A signed statement: the log has this many leaves and this root."""
+
+    __tablename__ = "certs_checkpoint"
+    __table_args__ = (ForeignKeyConstraint(["key_id"], ["certs_issuer_key.key_id"]),)
+
+    tree_size: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    root: Mapped[bytes] = mapped_column(LargeBinary)
+    note: Mapped[str] = mapped_column(Text)
+    key_id: Mapped[str] = mapped_column(String(32))
+    at: Mapped[datetime]
+
+
+class PublicCheck(Base):
+    """One look-up by anyone; the address is kept as a keyed digest only."""
+
+    __tablename__ = "certs_check"
+    __table_args__ = (
+        Index("ix_certs_check_certificate_id", "certificate_id", "at"),
+        Index("ix_certs_check_unknown", "address_digest", "at", postgresql_where="certificate_id is null"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    public_id: Mapped[str] = mapped_column(String(32))
+    certificate_id: Mapped[uuid.UUID | None]
+    outcome: Mapped[str] = mapped_column(String(20))
+    address_digest: Mapped[bytes] = mapped_column(LargeBinary)
+    agent_family: Mapped[str] = mapped_column(String(20))

@@ -1,0 +1,210 @@
+"""Pure rules: who is eligible, what a certificate is called, which state may follow which."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+
+class Status(StrEnum):
+    """What a certificate is worth by decision; dates come on top of it."""
+
+    VALID = "valid"
+    SUSPENDED = "suspended"
+    REVOKED = "revoked"
+    CANCELLED = "cancelled"
+    SUPERSEDED = "superseded"
+
+
+class Shown(StrEnum):
+    """What a reader is told: the decided status joined with the day's date."""
+
+    VALID = "valid"
+    EXPIRING = "expiring"
+    EXPIRED = "expired"
+    NOT_YET = "not_yet"
+    SUSPENDED = "suspended"
+    REVOKED = "revoked"
+    CANCELLED = "cancelled"
+    SUPERSEDED = "superseded"
+
+
+class Decision(StrEnum):
+    """What a regulator may decide about a certificate."""
+
+    SUSPEND = "suspend"
+    REINSTATE = "reinstate"
+    REVOKE = "revoke"
+
+
+# Revocation is final: whoever is to hold a certificate again earns a new one.
+TRANSITIONS: Final[Mapping[tuple[Status, Decision], Status]] = {
+    (Status.VALID, Decision.SUSPEND): Status.SUSPENDED,
+    (Status.VALID, Decision.REVOKE): Status.REVOKED,
+    (Status.SUSPENDED, Decision.REINSTATE): Status.VALID,
+    (Status.SUSPENDED, Decision.REVOKE): Status.REVOKED,
+}
+
+
+def next_status(status: Status, decision: Decision) -> Status | None:
+    """Return the status that ``decision`` leads to, None where it is not allowed."""
+    return TRANSITIONS.get((status, decision))
+
+
+def allowed_decisions(status: Status) -> tuple[Decision, ...]:
+    """Return the decisions that are open in ``status``."""
+    return tuple(decision for decision in Decision if (status, decision) in TRANSITIONS)
+
+
+def shown_status(status: Status, valid_from: date, valid_until: date, today: date, window_days: int) -> Shown:
+    """Join the decided status with the calendar. Both dates of validity are inclusive days."""
+    if status is not Status.VALID:
+        return Shown(status.value)
+    if today > valid_until:
+        return Shown.EXPIRED
+    if today < valid_from:
+        return Shown.NOT_YET
+    return Shown.EXPIRING if (valid_until - today).days <= window_days else Shown.VALID
+
+
+@dataclass(frozen=True, slots=True)
+class Achievement:
+    """What a person has reached in one cycle of a programme. ``score`` is out of 100."""
+
+    passed: bool
+    score: int
+    learning_completed: bool
+    identity_verified: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Requirements:
+    """What a scheme demands; stands in the scheme's ``rules``. ``exam_min_score`` is out of 100."""
+
+    exam_min_score: int
+    learning_completed: bool
+    identity_verified: bool
+
+    @staticmethod
+    def from_data(data: Mapping[str, Any]) -> Requirements:
+        """Read them from the scheme; raises KeyError naming a missing one."""
+        return Requirements(
+            exam_min_score=int(data["exam_min_score"]),
+            learning_completed=bool(data["learning_completed"]),
+            identity_verified=bool(data["identity_verified"]),
+        )
+
+
+def missing_requirements(wanted: Requirements, reached: Achievement) -> tuple[str, ...]:
+    """Name what is missing for a certificate; empty means eligible."""
+    found = (
+        ("exam_passed", reached.passed),
+        ("exam_min_score", reached.score >= wanted.exam_min_score),
+        ("learning_completed", reached.learning_completed or not wanted.learning_completed),
+        ("identity_verified", reached.identity_verified or not wanted.identity_verified),
+    )
+    return tuple(code for code, holds in found if not holds)
+
+
+def last_valid_day(valid_from: date, months: int) -> date:
+    """Return the last day of a validity of ``months``, both ends included (to 28 or 29 February where needed)."""
+    year, month = divmod(valid_from.year * 12 + valid_from.month - 1 + months, 12)
+    try:
+        end = date(year, month + 1, valid_from.day)
+    except ValueError:
+        return (date(year, month + 1, 28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
+    return end - timedelta(days=1)
+
+
+def certificate_number(pattern: str, *, province: str, year: int, serial: int) -> str:
+    """Fill a scheme's pattern, e.g. ``{province}危管{year}{serial:07d}``."""
+    return pattern.format(province=province, year=year, serial=serial)
+
+
+def mask_name(name: str) -> str:
+    """Hide all of a name but its last character; of long names the number of stars does not tell the length."""
+    if len(name) < 2:
+        return "*" * len(name)
+    return "*" * (min(len(name), 4) - 1) + name[-1]
+
+
+_PUBLIC_ID = re.compile(r"[0-9A-Z]{8,32}")
+_READ_ALIKE = str.maketrans("OIL", "011")
+
+
+def clean_public_id(typed: str) -> str | None:
+    """Return a public id as it is stored, whatever case it was typed in and with confused letters put right."""
+    wanted = typed.strip().upper().replace("-", "").translate(_READ_ALIKE)
+    return wanted if _PUBLIC_ID.fullmatch(wanted) else None
+
+
+def agent_family(user_agent: str) -> str:
+    """Return a coarse family of the browser: enough for statistics, too little to know a device again."""
+    families = (
+        ("MicroMessenger", "wechat"),
+        ("DingTalk", "dingtalk"),
+        ("wxwork", "wecom"),
+        ("Edg", "edge"),
+        ("Firefox", "firefox"),
+        ("Chrome", "chrome"),
+        ("Safari", "safari"),
+    )
+    return next((family for mark, family in families if mark in user_agent), "other")
+
+
+def canonical(data: Mapping[str, Any]) -> bytes:
+    """Return the one spelling of ``data`` that is hashed: sorted keys, UTF-8, no blanks."""
+    return json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_plain).encode()
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="microseconds")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.hex()
+    return str(value)
+
+
+def issue_leaf(facts: Mapping[str, Any], *, event_id: object, at: datetime) -> bytes:
+    """Return the log entry of an issue: codes, and the digest of everything that the certificate states.
+
+    ``facts`` are all frozen values of the certificate. They enter as a digest only, so that the
+    log can be handed to anyone.
+    """
+    return canonical(
+        {
+            "v": 1,
+            "kind": "issue",
+            "id": event_id,
+            "certificate": facts["id"],
+            "number": facts["number"],
+            "status_index": facts["status_index"],
+            "facts_sha256": hashlib.sha256(canonical(facts)).digest(),
+            "pdf_sha256": facts["pdf_sha256"],
+            "at": at,
+        }
+    )
+
+
+def status_leaf(event: Mapping[str, Any]) -> bytes:
+    """Return the log entry of a change of status; ``event`` is the history row as a mapping."""
+    return canonical(
+        {
+            "v": 1,
+            "kind": "status",
+            "id": event["id"],
+            "certificate": event["certificate_id"],
+            "old": event["old_status"],
+            "new": event["new_status"],
+            "event_sha256": hashlib.sha256(canonical(event)).digest(),
+            "at": event["at"],
+        }
+    )
