@@ -54,6 +54,7 @@ class Asset(Base):
     duration_s: Mapped[float | None]
     width_px: Mapped[int | None]
     height_px: Mapped[int | None]
+    has_audio: Mapped[bool]
     renditions: Mapped[list[Any]]
     run_id: Mapped[uuid.UUID | None]
     attempts: Mapped[int]

@@ -38,6 +38,7 @@ def _create_asset() -> None:
         sa.Column("duration_s", sa.Float()),
         sa.Column("width_px", sa.Integer()),
         sa.Column("height_px", sa.Integer()),
+        sa.Column("has_audio", sa.Boolean(), nullable=False),
         sa.Column("renditions", JSONB(), nullable=False),
         sa.Column("run_id", sa.Uuid()),
         sa.Column("attempts", sa.Integer(), nullable=False),
