@@ -1,0 +1,294 @@
+"""Reading the register: regions, organisations, posts, who works where."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from lms.accounts import models
+from lms.accounts.errors import RuleMissing
+from lms.accounts.models import Employment, Industry, Person, Post, Tenant
+from lms.accounts.sign_in.models import RoleGrant
+from lms.core import clock
+from lms.core.access import Role
+from lms.core.errors import NotFound
+
+SPAN = {"province": 10_000, "city": 100, "county": 1}
+"""How many GB/T 2260 codes a division of each level covers, counted from its own."""
+WHOLE_COUNTRY = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A division with its code range: ``lo`` inclusive, ``hi`` exclusive."""
+
+    code: int
+    name: str
+    level: str
+    parent_code: int | None
+    lo: int
+    hi: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """The version of a rule in force on a day in a region."""
+
+    code: str
+    region_code: int
+    version: int
+    effective_from: date
+    legal_basis: str
+    value: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PostView:
+    """A post with its names."""
+
+    code: str
+    name_zh: str
+    name_en: str
+    high_risk: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EnterpriseView:
+    """An organisation as others see it. Only enterprises are sure to have classes and industry."""
+
+    tenant_id: uuid.UUID
+    name: str
+    credit_code: str
+    kind: str
+    region_code: int
+    industry_code: str | None
+    risk_class: str | None
+    size_class: str | None
+    licence_number: str | None
+    licence_valid_from: date | None
+    licence_valid_until: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class EmploymentView:
+    """A person's time with an organisation; ``left_on`` None while it lasts."""
+
+    employment_id: uuid.UUID
+    tenant_id: uuid.UUID
+    person_id: uuid.UUID
+    name: str
+    id_number_masked: str
+    post_code: str
+    department_name: str
+    region_code: int
+    industry_code: str | None
+    hired_on: date
+    left_on: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class PersonFacts:
+    """What the register says of a person, to the worker or to the person."""
+
+    person_id: uuid.UUID
+    name: str
+    id_number_masked: str
+    sex: str
+
+
+def _region(row: models.Region) -> Region:
+    return Region(row.code, row.name, row.level, row.parent_code, row.code, row.code + SPAN[row.level])
+
+
+def region(session: Session, code: int) -> Region:
+    """Return the division of GB/T 2260 code ``code``. Raises NotFound."""
+    row = session.get(models.Region, code)
+    if row is None:
+        raise NotFound
+    return _region(row)
+
+
+def regions_under(session: Session, lo: int, hi: int, level: str) -> list[Region]:
+    """Return the divisions of ``level`` with codes in [lo, hi), by code."""
+    inside = (models.Region.code >= lo, models.Region.code < hi, models.Region.level == level)
+    return [_region(row) for row in session.scalars(select(models.Region).where(*inside).order_by(models.Region.code))]
+
+
+def region_path(session: Session, code: int) -> tuple[Region, ...]:
+    """Return the divisions from the province down to ``code``. Raises NotFound."""
+    path = [region(session, code)]
+    while (parent := path[0].parent_code) is not None:
+        path.insert(0, region(session, parent))
+    return tuple(path)
+
+
+def rule(session: Session, code: str, *, region_code: int = WHOLE_COUNTRY, on: date | None = None) -> Rule:
+    """Return the rule in force ``on`` a day (today) in a region: the nearest division's goes first.
+
+    Raises RuleMissing when no version is in force.
+    """
+    day = on or clock.today()
+    places = {WHOLE_COUNTRY, region_code, region_code // 100 * 100, region_code // 10_000 * 10_000}
+    found = session.scalars(
+        select(models.Rule)
+        .where(models.Rule.code == code, models.Rule.region_code.in_(places), models.Rule.effective_from <= day)
+        .order_by(models.Rule.region_code.desc(), models.Rule.effective_from.desc(), models.Rule.version.desc())
+        .limit(1)
+    ).first()
+    if found is None:
+        raise RuleMissing(rule=code)
+    return Rule(found.code, found.region_code, found.version, found.effective_from, found.legal_basis, found.value)
+
+
+def posts(session: Session) -> list[PostView]:
+    """Return all posts in the order of their Chinese names."""
+    rows = session.scalars(select(Post).order_by(Post.name_zh))
+    return [PostView(row.code, row.name_zh, row.name_en, row.high_risk) for row in rows]
+
+
+def post_name(session: Session, post_code: str, english: bool = False) -> str:  # noqa: FBT001, FBT002 - agreed door
+    """Return a post's name; an unknown code is returned as it is."""
+    row = session.get(Post, post_code)
+    if row is None:
+        return post_code
+    return row.name_en if english else row.name_zh
+
+
+def industry_name(session: Session, code: str | None, english: bool = False) -> str:  # noqa: FBT001, FBT002 - as above
+    """Return the name of a section or division of GB/T 4754; an unknown code as it is."""
+    row = session.get(Industry, code) if code else None
+    if row is None:
+        return code or ""
+    return row.name_en if english else row.name_zh
+
+
+def industries(session: Session) -> list[tuple[str, str, str]]:
+    """Return (code, Chinese, English) of all two-digit divisions, by code."""
+    rows = session.scalars(select(Industry).where(Industry.parent_code.is_not(None)).order_by(Industry.code))
+    return [(row.code, row.name_zh, row.name_en) for row in rows]
+
+
+def _enterprise(row: Tenant) -> EnterpriseView:
+    return EnterpriseView(
+        tenant_id=row.id,
+        name=row.name,
+        credit_code=row.credit_code,
+        kind=row.kind,
+        region_code=row.region_code,
+        industry_code=row.industry_code,
+        risk_class=row.risk_class,
+        size_class=row.size_class,
+        licence_number=row.licence_number,
+        licence_valid_from=row.licence_valid_from,
+        licence_valid_until=row.licence_valid_until,
+    )
+
+
+def enterprise(session: Session, tenant_id: uuid.UUID) -> EnterpriseView:
+    """Return an organisation of any kind. Raises NotFound outside the scope."""
+    row = session.scalars(select(Tenant).where(Tenant.id == tenant_id)).first()
+    if row is None:
+        raise NotFound
+    return _enterprise(row)
+
+
+def enterprises(session: Session, tenant_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, EnterpriseView]:
+    """Return those of the organisations that the scope lets through, by id."""
+    rows = session.scalars(select(Tenant).where(Tenant.id.in_(list(tenant_ids))))
+    return {row.id: _enterprise(row) for row in rows}
+
+
+def employment_view(row: Employment) -> EmploymentView:
+    """Return what others may know of an employment row."""
+    return EmploymentView(
+        employment_id=row.id,
+        tenant_id=row.tenant_id,
+        person_id=row.person_id,
+        name=row.name,
+        id_number_masked=row.id_number_masked,
+        post_code=row.post_code,
+        department_name=row.department_name,
+        region_code=row.region_code,
+        industry_code=row.industry_code,
+        hired_on=row.hired_on,
+        left_on=row.left_on,
+    )
+
+
+def active_employment(session: Session, person_id: uuid.UUID, tenant_id: uuid.UUID) -> EmploymentView:
+    """Return the person's present employment with the tenant. Raises NotFound."""
+    row = session.scalars(
+        select(Employment).where(
+            Employment.tenant_id == tenant_id,
+            Employment.person_id == person_id,
+            Employment.left_on.is_(None),
+        )
+    ).first()
+    if row is None:
+        raise NotFound
+    return employment_view(row)
+
+
+def employments_of_post(session: Session, tenant_id: uuid.UUID, post_code: str) -> list[EmploymentView]:
+    """Return the tenant's present staff in a post, by name."""
+    rows = session.scalars(
+        select(Employment)
+        .where(
+            Employment.tenant_id == tenant_id,
+            Employment.post_code == post_code,
+            Employment.left_on.is_(None),
+        )
+        .order_by(Employment.name_pinyin, Employment.id)
+    )
+    return [employment_view(row) for row in rows]
+
+
+def employment(session: Session, tenant_id: uuid.UUID, employment_id: uuid.UUID) -> EmploymentView:
+    """Return one employment, present or past. Raises NotFound."""
+    row = session.get(Employment, (tenant_id, employment_id))
+    if row is None:
+        raise NotFound
+    return employment_view(row)
+
+
+def employments_by_person(
+    session: Session, tenant_id: uuid.UUID, person_ids: Iterable[uuid.UUID]
+) -> dict[uuid.UUID, EmploymentView]:
+    """Return each person's newest employment with the tenant, the present one before past ones."""
+    rows = session.scalars(
+        select(Employment)
+        .where(Employment.tenant_id == tenant_id, Employment.person_id.in_(list(person_ids)))
+        .order_by(Employment.left_on.asc().nulls_last(), Employment.hired_on)
+    )
+    return {row.person_id: employment_view(row) for row in rows}
+
+
+def employments_of_person(session: Session, person_id: uuid.UUID) -> list[EmploymentView]:
+    """Return all of a person's employments that the scope lets through, the newest first."""
+    rows = session.scalars(
+        select(Employment)
+        .where(Employment.person_id == person_id)
+        .order_by(Employment.left_on.desc().nulls_first(), Employment.hired_on.desc())
+    )
+    return [employment_view(row) for row in rows]
+
+
+def person_facts(session: Session, person_id: uuid.UUID) -> PersonFacts:
+    """Return the register's facts of a person; for the worker or the person. Raises NotFound."""
+    row = session.get(Person, person_id)
+    if row is None:
+        raise NotFound
+    return PersonFacts(row.id, row.name, row.id_number_masked, row.sex)
+
+
+def administrators_of(session: Session, tenant_id: uuid.UUID) -> list[uuid.UUID]:
+    """Return the persons who administer the organisation; tenant or worker scope."""
+    roles = (Role.ENTERPRISE_ADMIN.value, Role.INSTITUTION_ADMIN.value)
+    held = select(RoleGrant.person_id).where(RoleGrant.tenant_id == tenant_id, RoleGrant.role.in_(roles))
+    return list(dict.fromkeys(session.scalars(held.order_by(RoleGrant.granted_at))))
