@@ -24,7 +24,7 @@ blueprint = Blueprint("exams", __name__, template_folder="templates", url_prefix
 
 FRAMES = 3
 MAX_FRAME_BYTES = 2 * 1024 * 1024
-PASSING = frozenset({"match", "passed", "confirmed_by_admin"})
+PASSING = frozenset({"match", "confirmed_by_admin"})
 KIND_LABELS = {"single": _l("单选题"), "multiple": _l("多选题"), "true_false": _l("判断题")}
 # The exam macro names true/false questions as Chinese papers do.
 MACRO_KINDS = {"single": "single", "multiple": "multiple", "true_false": "judge"}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired
 from wtforms import RadioField, SelectField, SelectMultipleField, StringField, TextAreaField
-from wtforms.validators import InputRequired, Length, Optional
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than the published types
+from wtforms.validators import DataRequired, InputRequired, Length, Optional
 
 from exams.bank.queries import BankView
 from exams.bank.rules import Draft, Option
@@ -20,13 +21,13 @@ LEVELS = [("1", _("易")), ("2", _("中")), ("3", _("难"))]
 class QuestionForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     """One question with its answer."""
 
-    code = StringField(_("编号"), [InputRequired(), Length(max=60)])
-    kind = RadioField(_("题型"), choices=KINDS, default="single")
+    code = StringField(_("编号"), [DataRequired(), Length(max=60)])
+    kind = RadioField(_("题型"), choices=[SelectChoice(*pair) for pair in KINDS], default="single")
     knowledge_point = SelectField(_("知识点"))
-    difficulty = SelectField(_("难度"), choices=LEVELS, default="2")
+    difficulty = SelectField(_("难度"), choices=[SelectChoice(*pair) for pair in LEVELS], default="2")
     stem_zh = TextAreaField(_("题干"), [InputRequired(), Length(max=2000)])
     stem_en = TextAreaField(_("题干（英文）"), [Optional(), Length(max=4000)])
-    answer = SelectMultipleField(_("正确答案"), choices=[(letter, letter) for letter in LETTERS])
+    answer = SelectMultipleField(_("正确答案"), choices=[SelectChoice(letter, letter) for letter in LETTERS])
     basis_zh = StringField(_("法规依据"), [InputRequired(), Length(max=500)])
     explanation_zh = TextAreaField(_("解析"), [Optional(), Length(max=2000)])
     explanation_en = TextAreaField(_("解析（英文）"), [Optional(), Length(max=4000)])
@@ -46,7 +47,9 @@ class QuestionForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
 
     def offer(self, bank: BankView) -> None:
         """Offer the bank's knowledge points."""
-        self.knowledge_point.choices = [(code, in_language(*names)) for code, names in bank.knowledge_points.items()]
+        self.knowledge_point.choices = [
+            SelectChoice(code, in_language(*names)) for code, names in bank.knowledge_points.items()
+        ]
 
     def show(self, draft: Draft) -> None:
         """Fill in the present content."""
