@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 
-class Permission(StrEnum):
+class P(StrEnum):
     """Permissions of the room, each ``courses.<noun>.<verb>``."""
 
     LEARN = "courses.enrolment.learn"

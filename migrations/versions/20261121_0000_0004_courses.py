@@ -338,6 +338,7 @@ def _create_lesson_progress() -> None:
         sa.Column("credited_s", sa.Double(), nullable=False),
         sa.Column("furthest_s", sa.Double(), nullable=False),
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("playback_id", sa.Uuid(), nullable=True),
         sa.Column("last_beat_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("video_completed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("quiz_passed_at", sa.DateTime(timezone=True), nullable=True),

@@ -123,7 +123,7 @@ def _add(
         due_on=due_on,
         state=AssignmentState.OPEN,
         region_code=someone.region_code,
-        industry_code=someone.industry_code,
+        industry_code=someone.industry_code or "",
         created_by=actor.person_id,
         created_at=clock.now(),
     )
@@ -153,7 +153,7 @@ def enrol(session: Session, assignment: Assignment, people: Iterable[accounts.Em
             "tenant_id": assignment.tenant_id,
             "employment_id": person.employment_id,
             "region_code": person.region_code,
-            "industry_code": person.industry_code,
+            "industry_code": person.industry_code or "",
             "programme_code": assignment.programme_code,
             "programme_version": assignment.programme_version,
             "assignment_id": assignment.id,
@@ -200,7 +200,7 @@ def _announce(
             programme_code=assignment.programme_code,
             assignment_id=assignment.id,
             region_code=person.region_code,
-            industry_code=person.industry_code,
+            industry_code=person.industry_code or "",
             due_on=assignment.due_on,
         ),
     )

@@ -16,6 +16,7 @@ from lms.core.access import Actor
 from lms.core.errors import Forbidden, NotFound
 from lms.courses.catalogue import rules
 from lms.courses.catalogue.models import Course, CourseState, Lesson, LessonKey, LessonQuestion
+from lms.courses.catalogue.queries import question_counts
 from lms.courses.errors import (
     AssetNotReady,
     CourseCodeTaken,
@@ -108,11 +109,10 @@ def create_course(session: Session, actor: Actor, new: NewCourse) -> uuid.UUID:
 def add_lesson(session: Session, actor: Actor, course_id: uuid.UUID, new: NewLesson) -> uuid.UUID:
     """Append a lesson to a draft course and return its id.
 
-    Raises CourseFrozen, AssetNotReady, QuestionsRefused, TooFewQuestions, NotFound.
+    Raises CourseFrozen, AssetNotReady, QuestionsRefused, NotFound.
     """
     course = access_draft(session, actor, course_id)
     duration_s = _ready_duration_s(session, new.media_asset_id)
-    _check_questions(new)
     last = session.execute(
         select(func.coalesce(func.max(Lesson.position), 0)).where(
             Lesson.tenant_id == course.tenant_id, Lesson.course_id == course_id
@@ -157,13 +157,24 @@ def _ready_duration_s(session: Session, asset_id: uuid.UUID) -> int:
     return duration_s
 
 
-def _check_questions(new: NewLesson) -> None:
-    problems = rules.faults_of_set(new.questions)
-    if problems:
-        raise QuestionsRefused(problems)
-    needed = rulebook().quiz_questions
-    if new.quiz_required and len(new.questions) < needed:
-        raise TooFewQuestions(needed=needed, found=len(new.questions))
+def add_questions(
+    session: Session,
+    actor: Actor,
+    course_id: uuid.UUID,
+    lesson_id: uuid.UUID,
+    questions: Sequence[rules.DraftQuestion],
+) -> int:
+    """Add questions to a lesson of a draft course, all or none; return how many.
+
+    Raises QuestionsRefused, CourseFrozen, NotFound.
+    """
+    course = access_draft(session, actor, course_id)
+    ours = (Lesson.tenant_id == course.tenant_id, Lesson.course_id == course_id, Lesson.id == lesson_id)
+    if session.execute(select(Lesson.id).where(*ours)).first() is None:
+        raise NotFound
+    _add_questions(session, course.tenant_id, lesson_id, questions)
+    _note(session, actor, "courses.questions.added", course_id, lesson=str(lesson_id), questions=len(questions))
+    return len(questions)
 
 
 def _add_questions(
@@ -171,7 +182,16 @@ def _add_questions(
 ) -> None:
     if not questions:
         return
-    named = [(ids.new_id(), question) for question in questions]
+    known = session.execute(
+        select(LessonQuestion.code, LessonQuestion.stem_zh).where(
+            LessonQuestion.tenant_id == tenant_id, LessonQuestion.lesson_id == lesson_id
+        )
+    ).all()
+    problems = rules.faults_of_set(questions, known_stems={stem for _code, stem in known})
+    if problems:
+        raise QuestionsRefused(problems)
+    codes = rules.free_codes([question.code for question in questions], {code for code, _stem in known})
+    named = [(ids.new_id(), code, question) for code, question in zip(codes, questions, strict=True)]
     session.execute(
         insert(LessonQuestion),
         [
@@ -179,29 +199,27 @@ def _add_questions(
                 "tenant_id": tenant_id,
                 "id": question_id,
                 "lesson_id": lesson_id,
-                "code": question.code,
+                "code": code,
                 "kind": question.kind,
                 "stem_zh": question.stem_zh,
                 "stem_en": question.stem_en,
                 "options": [{"key": key, "zh": zh, "en": en} for key, zh, en in question.options],
             }
-            for question_id, question in named
+            for question_id, code, question in named
         ],
     )
-    session.execute(
-        insert(LessonKey),
-        [
-            {
-                "tenant_id": tenant_id,
-                "question_id": question_id,
-                "answer": sorted(question.answer),
-                "explanation_zh": question.explanation_zh,
-                "explanation_en": question.explanation_en,
-                "basis_zh": question.basis_zh,
-            }
-            for question_id, question in named
-        ],
-    )
+    session.execute(insert(LessonKey), [_key_row(tenant_id, each, question) for each, _code, question in named])
+
+
+def _key_row(tenant_id: uuid.UUID, question_id: uuid.UUID, question: rules.DraftQuestion) -> dict[str, object]:
+    return {
+        "tenant_id": tenant_id,
+        "question_id": question_id,
+        "answer": sorted(question.answer),
+        "explanation_zh": question.explanation_zh,
+        "explanation_en": question.explanation_en,
+        "basis_zh": question.basis_zh,
+    }
 
 
 def remove_lesson(session: Session, actor: Actor, course_id: uuid.UUID, lesson_id: uuid.UUID) -> None:
@@ -231,14 +249,14 @@ def publish_course(
     """Publish a draft for good.
 
     Refused without a risk-point case lesson unless the institution records why (C1). Raises
-    CourseFrozen, CourseEmpty, RiskCaseMissing, CourseCodeTaken, NotFound.
+    CourseFrozen, CourseEmpty, TooFewQuestions, RiskCaseMissing, CourseCodeTaken, NotFound.
     """
     course = access_draft(session, actor, course_id)
-    lessons = set(
-        session.scalars(select(Lesson.id).where(Lesson.tenant_id == course.tenant_id, Lesson.course_id == course_id))
-    )
+    mine = (Lesson.tenant_id == course.tenant_id, Lesson.course_id == course_id)
+    lessons = {row.id: row for row in session.scalars(select(Lesson).where(*mine))}
     if not lessons:
         raise CourseEmpty
+    _check_quizzes(session, list(lessons.values()))
     case = case_lesson_id or course.case_lesson_id
     if case is not None and case not in lessons:
         raise NotFound
@@ -255,6 +273,14 @@ def publish_course(
         session, actor, "courses.course.published", course_id,
         case_lesson=str(case) if case else None, no_case_reason=course.no_case_reason,
     )  # fmt: skip
+
+
+def _check_quizzes(session: Session, lessons: Sequence[Lesson]) -> None:
+    counts = question_counts(session, [row.id for row in lessons])
+    needed = rulebook().quiz_questions
+    for row in lessons:
+        if row.quiz_required and counts.get(row.id, 0) < needed:
+            raise TooFewQuestions(needed=needed, found=counts.get(row.id, 0))
 
 
 def _note(session: Session, actor: Actor, action: str, course_id: uuid.UUID, **data: object) -> None:

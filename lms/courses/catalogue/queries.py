@@ -13,7 +13,15 @@ from sqlalchemy.orm import Session
 from lms.core import clock
 from lms.core.errors import NotFound
 from lms.core.paging import Page, paginate
-from lms.courses.catalogue.models import Course, CourseState, Lesson, LessonQuestion, Programme, ProgrammeCourse
+from lms.courses.catalogue.models import (
+    Course,
+    CourseState,
+    Lesson,
+    LessonKey,
+    LessonQuestion,
+    Programme,
+    ProgrammeCourse,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,3 +211,37 @@ def lesson_counts(session: Session, course_ids: Sequence[uuid.UUID]) -> dict[uui
         .group_by(Lesson.course_id)
     )
     return {course_id: (count, int(total)) for course_id, count, total in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionView:
+    """A question with its answer, for its own institution."""
+
+    code: str
+    kind: str
+    stem_zh: str
+    options: tuple[tuple[str, str], ...]
+    answer: tuple[str, ...]
+
+
+def questions_of(
+    session: Session, tenant_id: uuid.UUID, course_id: uuid.UUID, lesson_id: uuid.UUID
+) -> list[QuestionView]:
+    """Return the questions of a lesson of the institution's own course, in the order of their codes."""
+    rows = session.execute(
+        select(LessonQuestion, LessonKey.answer)
+        .join(LessonKey, LessonKey.question_id == LessonQuestion.id)
+        .join(Lesson, Lesson.id == LessonQuestion.lesson_id)
+        .where(LessonQuestion.tenant_id == tenant_id, Lesson.course_id == course_id, Lesson.id == lesson_id)
+        .order_by(LessonQuestion.code)
+    )
+    return [
+        QuestionView(
+            code=row.code,
+            kind=row.kind,
+            stem_zh=row.stem_zh,
+            options=tuple((option["key"], option["zh"]) for option in row.options),
+            answer=tuple(answer),
+        )
+        for row, answer in rows
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,20 +65,35 @@ def _faults_of_answer(question: DraftQuestion) -> list[object]:
     return faults
 
 
-def faults_of_set(questions: Sequence[DraftQuestion]) -> list[tuple[str, object]]:
+def faults_of_set(
+    questions: Sequence[DraftQuestion], *, known_stems: AbstractSet[str] = frozenset()
+) -> list[tuple[str, object]]:
     """Return the faults of a set as (code, text); doubled codes and stems are among them."""
     found: list[tuple[str, object]] = []
     codes: set[str] = set()
-    stems: set[str] = set()
+    stems = {stem.strip() for stem in known_stems}
     for question in questions:
         found += [(question.code, fault) for fault in faults_of(question)]
-        if question.code in codes:
+        if question.code and question.code in codes:
             found.append((question.code, _("编号重复")))
         if question.stem_zh.strip() in stems:
-            found.append((question.code, _("题干重复")))
+            found.append((question.code, _("题干与本节其他试题重复")))
         codes.add(question.code)
         stems.add(question.stem_zh.strip())
     return found
+
+
+def free_codes(wanted: Sequence[str], taken: AbstractSet[str]) -> list[str]:
+    """Return a code for each question: its own where that is free and plain, else the next number."""
+    used, codes, number = set(taken), [], len(taken)
+    for code in wanted:
+        chosen = code if code.isascii() and code and code not in used else ""
+        while not chosen or chosen in used:
+            number += 1
+            chosen = f"q{number:03d}"
+        used.add(chosen)
+        codes.append(chosen)
+    return codes
 
 
 def question_from(item: Mapping[str, Any]) -> DraftQuestion:

@@ -30,6 +30,10 @@ class CheckAnswer:
     state: str
     tries_left: int
 
+    @property
+    def is_settled(self) -> bool:
+        return self.state in {CheckState.PASSED, CheckState.CONFIRMED}
+
 
 def _of_round(progress: LessonProgress) -> tuple[object, ...]:
     return (
@@ -117,9 +121,9 @@ def access_due_check(
     return check
 
 
-def settle_face_check(
+def settle(
     session: Session, actor: Actor, check_id: uuid.UUID, *, outcome: str, verification_id: uuid.UUID | None
-) -> CheckAnswer:
+) -> tuple[FaceCheck, CheckAnswer]:
     """Record what a verification of the learner's face came to.
 
     Match passes; undetermined may be tried again; repeated failure is referred to the
@@ -145,7 +149,8 @@ def settle_face_check(
         )  # fmt: skip
     if check.state == CheckState.REFERRED:
         queue.enqueue(session, TELL_ADMINISTRATORS, check_id=str(check.id))
-    return CheckAnswer(outcome, check.state, max(0, figures.check_tries_max - check.tries))
+    session.flush()  # what stops credit is looked up next
+    return check, CheckAnswer(outcome, check.state, max(0, figures.check_tries_max - check.tries))
 
 
 def decide_face_check(

@@ -113,6 +113,7 @@ class LessonProgress(Base):
     credited_s: Mapped[float]
     furthest_s: Mapped[float]
     opened_at: Mapped[datetime]
+    playback_id: Mapped[uuid.UUID | None]
     last_beat_at: Mapped[datetime | None]
     video_completed_at: Mapped[datetime | None]
     quiz_passed_at: Mapped[datetime | None]

@@ -123,6 +123,7 @@ def record_beat(
     limit_s = None if blocking else checks.next_limit_s(session, progress)
     allowed = [] if blocking else rules.clip_events(played, limit_s)
     watched = _watch(session, actor, seat, playback_id, allowed, now)
+    progress.playback_id = playback_id
     _take_over(session, seat, watched, now)
     if blocking is None:
         blocking = checks.raise_due(session, actor, progress, now)
@@ -144,15 +145,14 @@ def _watch(
     playback_id: uuid.UUID,
     played: Sequence[rules.PlayedEvent],
     now: datetime,
-) -> media.Watched:
+) -> media.BeatResult:
     """Report to the media room; an empty report moves its clock on, so waiting earns nothing."""
     asset_id = seat.lesson.media_asset_id
     reported = [{"from_s": event.from_s, "to_s": event.to_s, "rate": event.rate} for event in played]
-    media.record_beat(session, actor, asset_id=asset_id, session_id=playback_id, events=reported, now=now)
-    return media.watched(session, seat.enrolment.person_id, asset_id)
+    return media.record_beat(session, actor, asset_id=asset_id, session_id=playback_id, events=reported, now=now)
 
 
-def _take_over(session: Session, seat: Seat, watched: media.Watched, now: datetime) -> None:
+def _take_over(session: Session, seat: Seat, watched: media.BeatResult, now: datetime) -> None:
     progress = seat.begun
     gained_s = watched.credited_s - progress.credited_s
     first = gained_s > 0 and progress.credited_s == 0 and progress.restarts == 0
@@ -186,6 +186,25 @@ def _add_credit(session: Session, progress: LessonProgress, gained_s: float) -> 
             set_={"credited_s": Credit.credited_s + statement.excluded.credited_s},
         )
     )
+
+
+def settle_face_check(
+    session: Session, actor: Actor, check_id: uuid.UUID, *, outcome: str, verification_id: uuid.UUID | None
+) -> checks.CheckAnswer:
+    """Record what a verification came to; with a passed check learning goes on from now.
+
+    The time that the check took earns nothing: the media room's clock is moved on before the
+    player's next beat. Raises what ``checks.settle`` raises.
+    """
+    check, answer = checks.settle(session, actor, check_id, outcome=outcome, verification_id=verification_id)
+    if answer.is_settled:
+        seat = access_seat(session, check.person_id, check.enrolment_id, check.lesson_id, lock=True)
+        now = clock.now()
+        if seat.begun.playback_id is not None:
+            _watch(session, actor, seat, seat.begun.playback_id, [], now)
+        if checks.blocking_check(session, actor, seat.begun) is None:
+            complete_if_done(session, actor, seat, now)
+    return answer
 
 
 def finish_lesson(session: Session, actor: Actor, enrolment_id: uuid.UUID, lesson_id: uuid.UUID) -> bool:

@@ -126,7 +126,7 @@ def percent(part: float, whole: float) -> int:
     return min(100, math.floor(100 * part / whole))
 
 
-def parse_events(raw: Any, *, limit: int = 200) -> list[PlayedEvent] | None:
+def parse_events(raw: Any, *, limit: int = 64) -> list[PlayedEvent] | None:
     """Read the player's report; None when it is not one (wrong shape, not finite, too many)."""
     if not isinstance(raw, list) or len(raw) > limit:
         return None

@@ -1,0 +1,174 @@
+"""What the learner's pages show, gathered in a fixed number of queries."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from sqlalchemy.orm import Session
+
+from lms.accounts import api as accounts
+from lms.core import clock
+from lms.core.errors import NotFound
+from lms.courses.catalogue.queries import LessonView, lessons_of_programmes, programme_names
+from lms.courses.learning import rules
+from lms.courses.learning.models import LessonProgress
+from lms.courses.learning.queries import (
+    EnrolmentView,
+    LessonStanding,
+    credited_seconds,
+    enrolments_of,
+    progress_of,
+    quiz_figures,
+    standing,
+)
+from lms.courses.rulebook import rulebook
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """An enrolment with its lessons as the learner stands in them."""
+
+    enrolment: EnrolmentView
+    name_zh: str
+    name_en: str
+    lessons: tuple[LessonStanding, ...]
+
+    @property
+    def done(self) -> int:
+        return sum(item.completed for item in self.lessons)
+
+    @property
+    def percent(self) -> int:
+        """Share of the training's video that has been credited; 100 only when all is completed."""
+        whole = sum(item.lesson.duration_s for item in self.lessons)
+        part = sum(
+            item.lesson.duration_s if item.completed else min(item.credited_s, item.lesson.duration_s * 0.99)
+            for item in self.lessons
+        )
+        return rules.percent(part, whole)
+
+    @property
+    def next_lesson(self) -> LessonStanding | None:
+        """The first lesson that is not completed: lessons are learned in their order."""
+        return next((item for item in self.lessons if not item.completed), None)
+
+    @property
+    def is_open(self) -> bool:
+        return self.enrolment.state in {"assigned", "learning"}
+
+
+@dataclass(frozen=True, slots=True)
+class HomeView:
+    """The learner's first page; hours are class hours, the month is the calendar month."""
+
+    name: str
+    tenant_name: str
+    department: str
+    year: int
+    hours: float
+    hours_owed: int
+    hours_percent: int
+    month_done: int
+    month_planned: int
+    month_percent: int
+    quizzes_passed: int
+    quizzes_marked: int
+    quiz_percent: int
+    trainings: tuple[Training, ...]
+    current: Training | None
+
+
+def trainings_of(session: Session, person_id: uuid.UUID) -> list[Training]:
+    """Return the learner's trainings, open ones first, each by deadline."""
+    enrolments = enrolments_of(session, person_id)
+    trainings, _progress = _gather(session, person_id, enrolments)
+    return trainings
+
+
+def training(session: Session, person_id: uuid.UUID, found: EnrolmentView) -> Training:
+    """Return one enrolment with its lessons."""
+    return _gather(session, person_id, [found])[0][0]
+
+
+def _gather(
+    session: Session, person_id: uuid.UUID, enrolments: Sequence[EnrolmentView]
+) -> tuple[list[Training], dict[tuple[uuid.UUID, uuid.UUID], LessonProgress]]:
+    names = programme_names(session)
+    keys = list({(item.programme_code, item.programme_version) for item in enrolments})
+    lessons: dict[tuple[str, int], list[LessonView]] = lessons_of_programmes(session, keys)
+    progress = progress_of(session, person_id, [item.enrolment_id for item in enrolments])
+    trainings = [
+        Training(
+            enrolment=item,
+            name_zh=names[item.programme_code][0],
+            name_en=names[item.programme_code][1],
+            lessons=tuple(
+                standing(lesson, progress.get((item.enrolment_id, lesson.lesson_id)))
+                for lesson in lessons[item.programme_code, item.programme_version]
+            ),
+        )
+        for item in enrolments
+    ]
+    trainings.sort(key=lambda each: (not each.is_open, each.enrolment.due_on))
+    return trainings, progress
+
+
+def home(session: Session, person_id: uuid.UUID, tenant_id: uuid.UUID | None, name: str) -> HomeView:
+    """Return what the learner sees first."""
+    figures, today = rulebook(), clock.today()
+    trainings, progress = _gather(session, person_id, enrolments_of(session, person_id))
+    tenant_name, department, risk_class = _workplace(session, person_id, tenant_id)
+    seconds = credited_seconds(session, person_id, year=today.year)
+    owed = rules.hours_owed(risk_class, figures)
+    planned, done = _month(trainings, progress, today)
+    year_start = datetime(today.year, 1, 1, tzinfo=UTC)
+    passed, marked = quiz_figures(session, person_id, year_start)
+    return HomeView(
+        name=name,
+        tenant_name=tenant_name,
+        department=department,
+        year=today.year,
+        hours=rules.class_hours(seconds, figures),
+        hours_owed=owed,
+        hours_percent=rules.percent(seconds, owed * figures.class_hour_s),
+        month_done=done,
+        month_planned=planned,
+        month_percent=rules.percent(done, planned),
+        quizzes_passed=passed,
+        quizzes_marked=marked,
+        quiz_percent=rules.percent(passed, marked),
+        trainings=tuple(trainings),
+        current=next((each for each in trainings if each.is_open and each.next_lesson), None),
+    )
+
+
+def _workplace(session: Session, person_id: uuid.UUID, tenant_id: uuid.UUID | None) -> tuple[str, str, str]:
+    if tenant_id is None:
+        return "", "", ""
+    try:
+        employment = accounts.active_employment(session, person_id, tenant_id)
+        enterprise = accounts.enterprise(session, tenant_id)
+    except NotFound:
+        return "", "", ""
+    return enterprise.name, employment.department_name or "", enterprise.risk_class or ""
+
+
+def _month(
+    trainings: Sequence[Training],
+    progress: dict[tuple[uuid.UUID, uuid.UUID], LessonProgress],
+    today: date,
+) -> tuple[int, int]:
+    """Return lessons planned for and completed in this month."""
+    planned = done = 0
+    for each in trainings:
+        rows = [progress.get((each.enrolment.enrolment_id, item.lesson.lesson_id)) for item in each.lessons]
+        ends = [row.completed_at for row in rows if row is not None and row.completed_at is not None]
+        this_month = sum((end.year, end.month) == (today.year, today.month) for end in ends)
+        open_at_start = len(each.lessons) - len(ends) + this_month
+        if open_at_start:
+            planned += max(this_month, rules.planned_this_month(open_at_start, each.enrolment.due_on, today))
+        done += this_month
+    return planned, done
