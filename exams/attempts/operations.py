@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-import lms.accounts.api as accounts
 from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
+import lms.accounts.api as accounts
 import lms.courses.api as courses
 from exams.attempts import rules
 from exams.attempts.access import access_attempt, person_of
@@ -87,29 +87,33 @@ def start_attempt(session: Session, actor: Actor, enrolment_id: uuid.UUID) -> uu
         raise LearningNotCompleted
     used = _check_attempts_left(session, person_id, enrolment_id, plan.max_attempts)
     verification_id = _fresh_verification(session, person_id, enrolment_id, plan.identity_max_age_min)
+    values = _new_attempt(enrolment, plan, programme.pass_score or plan.pass_score)
+    values |= {"attempt_no": used + 1, "identity_verification_id": verification_id}
+    return _open(session, actor, values, plan)
+
+
+def _new_attempt(enrolment: courses.EnrolmentView, plan: bank.BlueprintView, pass_score: int) -> dict[str, Any]:
+    """Return the columns of an attempt that starts now: whose, by which rules, until when, with which seed."""
     now = clock.now()
     deadline_at, closes_at = rules.deadlines(now, plan.duration_min, plan.grace_s)
-    values = {
-        "person_id": person_id,
+    return {
+        "person_id": enrolment.person_id,
         "id": ids.new_id(),
-        "enrolment_id": enrolment_id,
+        "enrolment_id": enrolment.enrolment_id,
         "tenant_id": enrolment.tenant_id,
         "region_code": enrolment.region_code,
         "industry_code": enrolment.industry_code,
         "programme_code": enrolment.programme_code,
         "blueprint_code": plan.code,
         "blueprint_version": plan.version,
-        "attempt_no": used + 1,
         "seed": secrets.randbits(63),
-        "pass_score": programme.pass_score or plan.pass_score,
+        "pass_score": pass_score,
         "state": "open",
         "started_at": now,
         "deadline_at": deadline_at,
         "closes_at": closes_at,
         "due_on": enrolment.due_on,
-        "identity_verification_id": verification_id,
     }
-    return _open(session, actor, values, plan)
 
 
 def _open_attempt(session: Session, person_id: uuid.UUID) -> Attempt | None:

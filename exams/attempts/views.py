@@ -5,10 +5,10 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-import lms.accounts.api as accounts
 from flask import Blueprint, flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+import lms.accounts.api as accounts
 import lms.courses.api as courses
 from exams.attempts import forms, operations, queries
 from exams.attempts.access import P, access_attempt, person_of
@@ -87,11 +87,17 @@ def verify(enrolment_id: uuid.UUID) -> ResponseReturnValue:
         web.services(), web.actor(), purpose=operations.IDENTITY_PURPOSE, subject_id=enrolment_id, frames=frames
     )
     passed = check.outcome in PASSING
+    message = _("核验通过") if passed else _("核验未通过，请按提示重试")
+    target = url_for(".start_page", enrolment_id=enrolment_id)
+    if not web.wants_json():
+        # The plain button of a person whose identity card an administrator has checked.
+        flash(message, "ok" if passed else "bad")
+        return redirect(target, 303)
     return jsonify(
         outcome=check.outcome,
-        message=_("核验通过") if passed else _("核验未通过，请按提示重试"),
+        message=message,
         advice=[str(line) for line in check.advice],
-        next_url=url_for(".start_page", enrolment_id=enrolment_id) if passed else None,
+        next_url=target if passed else None,
     )
 
 

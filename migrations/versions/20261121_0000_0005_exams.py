@@ -298,9 +298,7 @@ def _create_marking() -> None:
           end if;
           select a.pass_score into needed from exams_attempt a
             where a.person_id = p_person and a.id = p_attempt and a.state = 'submitted' for update;
-          if not found then
-            return;
-          end if;
+          if not found then return; end if;
           update exams_attempt_item item set score = case when
               (select array_agg(k order by k) from jsonb_array_elements_text(key.answer) k)
               = (select array_agg(chosen order by chosen) from (
