@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from lms.accounts.faces.checking import FaceCheck, enrol_face, verify_face
+from lms.accounts.faces.operations import answer_consent, confirm_identity
 from lms.accounts.faces.queries import (
     has_biometric_consent,
     identity_path,
@@ -53,6 +55,7 @@ from lms.accounts.sign_in.operations import issue_activation_code, issue_activat
 __all__ = [
     "EmploymentView",
     "EnterpriseView",
+    "FaceCheck",
     "NewEmployment",
     "NewEnterprise",
     "PersonEntry",
@@ -63,12 +66,15 @@ __all__ = [
     "Rule",
     "active_employment",
     "administrators_of",
+    "answer_consent",
+    "confirm_identity",
     "employ",
     "employment",
     "employments_by_person",
     "employments_of_person",
     "employments_of_post",
     "end_employment",
+    "enrol_face",
     "enterprise",
     "enterprises",
     "grant_role",
@@ -94,4 +100,5 @@ __all__ = [
     "register_person",
     "revoke_role",
     "rule",
+    "verify_face",
 ]

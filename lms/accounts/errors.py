@@ -144,3 +144,10 @@ class RuleMissing(NotFound):
 
     code = "rule_missing"
     message = _("规则“%(rule)s”尚未配置")
+
+
+class FaceNeedsConfirmation(Conflict):
+    """The face is not the enrolled one, or the earlier template is gone: a person has to look."""
+
+    code = "face_needs_confirmation"
+    message = _("无法与此前采集的人脸比对一致，请联系本单位管理员现场核对身份证件后重新采集")
