@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Integer, Select, and_, case, func, literal, select
 from sqlalchemy.orm import Session
@@ -134,7 +134,7 @@ def _order(wanted: Filter, flows: dict[str, ColumnElement[int]]) -> ColumnElemen
 
 def _enterprises(wanted: Filter, order: ColumnElement[int], flows: dict[str, ColumnElement[int]]) -> Select[Any]:
     total = EnterpriseTotal
-    query: Select[Any] = select(
+    columns = [
         total.tenant_id,
         total.name,
         total.region_code,
@@ -145,7 +145,9 @@ def _enterprises(wanted: Filter, order: ColumnElement[int], flows: dict[str, Col
         total.staff,
         total.covered,
         order.label("sort"),
-    ).where(*_groups(total, wanted))
+    ]
+    query = cast("Select[Any]", select(*columns))  # paginate takes any row; the type of rows is variadic
+    query = query.where(*_groups(total, wanted))
     if wanted.month:
         query = query.outerjoin(
             EnterpriseMonth,

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
@@ -121,8 +121,11 @@ def case_page(
     cursor: str | None = None,
 ) -> Page[CaseView]:
     """Return cases within the scope, the newest first; ``q`` looks in the enterprise's name."""
-    query: Select[Any] = select(WarningCase, EnterpriseTotal.name).join(
-        EnterpriseTotal, EnterpriseTotal.tenant_id == WarningCase.tenant_id
+    query = cast(
+        "Select[Any]",  # paginate takes any row; the type of rows is variadic
+        select(WarningCase, EnterpriseTotal.name).join(
+            EnterpriseTotal, EnterpriseTotal.tenant_id == WarningCase.tenant_id
+        ),
     )
     if state:
         query = query.where(WarningCase.state == state)
