@@ -187,7 +187,7 @@ def begin_run(session: Session, asset_id: uuid.UUID) -> Run | None:
     if asset is None or AssetState(asset.state).is_final:
         return None
     captions = session.execute(select(Caption.language, Caption.last_cue_s).where(Caption.asset_id == asset_id))
-    run = Run(asset_id, ids.new_id(), asset.job_id, asset.run_id, dict(captions.tuples().all()))
+    run = Run(asset_id, ids.new_id(), asset.job_id, asset.run_id, dict(captions.all()))
     asset.attempts += 1
     asset.run_id = run.run_id
     asset.state = AssetState.CHECKING
