@@ -168,9 +168,7 @@ class StatusEvent(Base):
     __tablename__ = "certs_status_event"
     __table_args__ = (
         PrimaryKeyConstraint("person_id", "id"),
-        ForeignKeyConstraint(
-            ["person_id", "certificate_id"], ["certs_certificate.person_id", "certs_certificate.id"]
-        ),
+        ForeignKeyConstraint(["person_id", "certificate_id"], ["certs_certificate.person_id", "certs_certificate.id"]),
         Index("ix_certs_status_event_id", "id", unique=True),
         Index("ix_certs_status_event_certificate_id", "certificate_id", "id"),
     )

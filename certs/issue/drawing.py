@@ -63,7 +63,8 @@ def draw_and_sign(order: IssueOrder) -> bytes:
 
 
 def _template(data: dict[str, Any]) -> TemplateSpec:
-    return TemplateSpec(**{key: tuple(value) if isinstance(value, list) else value for key, value in data.items()})
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
+    return TemplateSpec(**values)
 
 
 @lru_cache(maxsize=8)

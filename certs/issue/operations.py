@@ -44,7 +44,9 @@ class _Earned:
     on: date
 
 
-def request_certificate(session: Session, actor: Actor, *, person_id: uuid.UUID, attempt_id: uuid.UUID) -> uuid.UUID | None:
+def request_certificate(
+    session: Session, actor: Actor, *, person_id: uuid.UUID, attempt_id: uuid.UUID
+) -> uuid.UUID | None:
     """Ask for the certificate that a passed attempt earns; return its id.
 
     None when the programme leads to none, a requirement is missing (audited with what is), or the
@@ -53,7 +55,7 @@ def request_certificate(session: Session, actor: Actor, *, person_id: uuid.UUID,
     earned = _earned(session, person_id, attempt_id)
     if earned is None:
         return None
-    missing = _missing(session, earned)
+    missing = _missing(earned)
     if missing:
         audit.record(
             session,
@@ -90,7 +92,7 @@ def _earned(session: Session, person_id: uuid.UUID, attempt_id: uuid.UUID) -> _E
     return _Earned(attempt, enrolment, scheme_in_force(session, programme.scheme_code, on), on)
 
 
-def _missing(session: Session, earned: _Earned) -> tuple[str, ...]:
+def _missing(earned: _Earned) -> tuple[str, ...]:
     attempt = earned.attempt
     # The exam room lets nobody in unverified and names the verification; a person who declined
     # biometrics has one too, made by an administrator who checked the id.

@@ -54,9 +54,7 @@ def issue(services: Services, *, person_id: str, certificate_id: str) -> None:
         services.storage.delete(key)
 
 
-def _order(
-    services: Services, session: Session, person_id: uuid.UUID, certificate_id: uuid.UUID
-) -> IssueOrder | None:
+def _order(services: Services, session: Session, person_id: uuid.UUID, certificate_id: uuid.UUID) -> IssueOrder | None:
     found = session.execute(
         select(Certificate, Scheme)
         .join(Scheme, (Scheme.code == Certificate.scheme_code) & (Scheme.version == Certificate.scheme_version))

@@ -102,14 +102,10 @@ def _parse(session: Session, newest: dict[str, IssuerKey]) -> SigningKeys:
         .tuples()
         .all()
     )
-    opened = {
-        kind: vault.decrypt(sealed[row.key_id], context=_context(row.key_id)) for kind, row in newest.items()
-    }
+    opened = {kind: vault.decrypt(sealed[row.key_id], context=_context(row.key_id)) for kind, row in newest.items()}
     pdf = newest["pdf"]
     return SigningKeys(
-        pdf=SoftKeySigner(
-            opened["pdf"], (pdf.certificate_pem or "").encode(), [(pdf.chain_pem or "").encode()]
-        ),
+        pdf=SoftKeySigner(opened["pdf"], (pdf.certificate_pem or "").encode(), [(pdf.chain_pem or "").encode()]),
         pdf_key_id=pdf.key_id,
         qr=QrKey.from_pem(opened["qr"]),
         log=load_log_key(opened["log"]),

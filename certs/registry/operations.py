@@ -53,9 +53,7 @@ def add_status_leaf(session: Session, event: Mapping[str, Any]) -> None:
     _add(session, "status", event["certificate_id"], event["id"], rules.status_leaf(event), event["at"])
 
 
-def _add(
-    session: Session, kind: str, certificate_id: uuid.UUID, leaf_id: uuid.UUID, data: bytes, at: datetime
-) -> None:
+def _add(session: Session, kind: str, certificate_id: uuid.UUID, leaf_id: uuid.UUID, data: bytes, at: datetime) -> None:
     session.execute(
         insert(Leaf).values(
             id=leaf_id,
@@ -84,11 +82,9 @@ def sequence(services: Services) -> int:
         size = session.scalar(select(func.max(LogCheckpoint.tree_size))) or 0
         read = stored_hashes(session)
         hashes = tree.append_leaves(size, [leaf.leaf_hash for leaf in pending], read)
-        session.execute(
-            insert(TreeNode), [{"level": h.level, "position": h.index, "digest": h.digest} for h in hashes]
-        )
+        session.execute(insert(TreeNode), [{"level": h.level, "position": h.index, "digest": h.digest} for h in hashes])
         session.connection().execute(
-            update(Leaf.__table__).where(Leaf.__table__.c.id == bindparam("leaf_id")).values(seq=bindparam("place")),
+            update(Leaf).where(Leaf.id == bindparam("leaf_id")).values(seq=bindparam("place")),
             [{"leaf_id": leaf.id, "place": size + offset} for offset, leaf in enumerate(pending)],
         )
         _sign(session, size + len(pending))

@@ -42,9 +42,7 @@ def stored_hashes(session: Session) -> tree.HashReader:
     """Return a reader of stored subtree hashes."""
 
     def read(level: int, position: int) -> bytes:
-        found = session.scalar(
-            select(TreeNode.digest).where(TreeNode.level == level, TreeNode.position == position)
-        )
+        found = session.scalar(select(TreeNode.digest).where(TreeNode.level == level, TreeNode.position == position))
         if found is None:
             raise LookupError(f"tree node {level}/{position} is missing")
         return bytes(found)

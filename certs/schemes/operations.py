@@ -31,7 +31,11 @@ def load_schemes(session: Session, document: dict[str, Any]) -> int:
             select(Scheme).where(Scheme.code == values["code"], Scheme.version == values["version"])
         ).first()
         if present is None:
-            session.execute(insert(Scheme.__table__).values(values).on_conflict_do_nothing())
+            session.execute(
+                insert(Scheme)
+                .values({Scheme.__table__.c[key]: value for key, value in values.items()})
+                .on_conflict_do_nothing()
+            )
             added += 1
         elif any(getattr(present, "class_" if key == "class" else key) != value for key, value in values.items()):
             raise SchemeInvalid(problem=f"{values['code']} v{values['version']}: changed without a new version")

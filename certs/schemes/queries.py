@@ -14,10 +14,7 @@ from lms.core.errors import NotFound
 def scheme_in_force(session: Session, code: str, on: date) -> Scheme:
     """Return the newest version of a scheme that is in force on the day. Raises NotFound."""
     row = session.scalars(
-        select(Scheme)
-        .where(Scheme.code == code, Scheme.effective_from <= on)
-        .order_by(Scheme.version.desc())
-        .limit(1)
+        select(Scheme).where(Scheme.code == code, Scheme.effective_from <= on).order_by(Scheme.version.desc()).limit(1)
     ).first()
     if row is None:
         raise NotFound

@@ -19,6 +19,7 @@ from lms.core import audit, clock, events, ids, notify
 from lms.core.access import Actor
 
 EVENT_VERSION = 1
+_DEEDS = {Decision.SUSPEND: "suspended", Decision.REINSTATE: "reinstated", Decision.REVOKE: "revoked"}
 _TITLES = {
     Decision.SUSPEND: ("您的证书已被暂扣", "Your certificate has been suspended"),
     Decision.REINSTATE: ("您的证书已恢复有效", "Your certificate has been reinstated"),
@@ -48,13 +49,25 @@ def decide(session: Session, actor: Actor, certificate_id: uuid.UUID, decision: 
     )
     if not changed.rowcount:  # type: ignore[attr-defined]  # a cursor result: the statement is an UPDATE
         raise TransitionRefused
-    _write_down(session, actor, row, old, new, reason)
-    _tell(session, row, decision, old, new, reason)
+    event = _event(actor, row, (old, new), reason)
+    session.execute(insert(StatusEvent).values(event))
+    add_status_leaf(session, event)
+    audit.record(
+        session,
+        actor,
+        f"certs.certificate.{_DEEDS[decision]}",
+        subject_type="certificate",
+        subject_id=row.id,
+        data={"number": row.number, "before": old.value, "after": new.value, "reason": reason},
+        tenant_id=row.tenant_id,
+    )
+    _tell(session, row, decision, event)
     return new
 
 
-def _write_down(session: Session, actor: Actor, row: Certificate, old: Status, new: Status, reason: str) -> None:
-    event: dict[str, Any] = {
+def _event(actor: Actor, row: Certificate, step: tuple[Status, Status], reason: str) -> dict[str, Any]:
+    old, new = step
+    return {
         "person_id": row.person_id,
         "id": ids.new_id(),
         "certificate_id": row.id,
@@ -69,21 +82,9 @@ def _write_down(session: Session, actor: Actor, row: Certificate, old: Status, n
         "actor_name": actor.tenant_name or actor.display_name,
         "at": clock.now(),
     }
-    session.execute(insert(StatusEvent).values(event))
-    add_status_leaf(session, event)
-    audit.record(
-        session,
-        actor,
-        f"certs.certificate.{new.value}",
-        subject_type="certificate",
-        subject_id=row.id,
-        data={"number": row.number, "before": old.value, "after": new.value, "reason": reason},
-        tenant_id=row.tenant_id,
-    )
 
 
-def _tell(session: Session, row: Certificate, decision: Decision, old: Status, new: Status, reason: str) -> None:
-    at = clock.now()
+def _tell(session: Session, row: Certificate, decision: Decision, event: dict[str, Any]) -> None:
     events.publish(
         session,
         CertificateStatusChanged(
@@ -94,17 +95,17 @@ def _tell(session: Session, row: Certificate, decision: Decision, old: Status, n
             region_code=row.region_code,
             industry_code=row.industry_code,
             scheme_code=row.scheme_code,
-            old_status=old.value,
-            new_status=new.value,
-            at=at,
+            old_status=event["old_status"],
+            new_status=event["new_status"],
+            at=event["at"],
         ),
     )
     title_zh, title_en = _TITLES[decision]
     notice = notify.Notice(
         title_zh=title_zh,
         title_en=title_en,
-        body_zh=f"证书编号 {row.number}。理由：{reason}",
-        body_en=f"Number {row.number}. Reason: {reason}",
+        body_zh=f"证书编号 {row.number}。理由：{event['reason']}",
+        body_en=f"Number {row.number}. Reason: {event['reason']}",
         url=f"/certificates/{row.id}",
     )
-    notify.send(session, row.person_id, notice, dedup_key=f"certs.status:{row.id}:{at.isoformat()}")
+    notify.send(session, row.person_id, notice, dedup_key=f"certs.status:{event['id']}")

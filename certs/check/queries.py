@@ -1,0 +1,89 @@
+"""What anyone may learn about a certificate, and the record that they asked."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import insert, text
+from sqlalchemy.orm import Session
+
+from certs.models import PublicCheck
+from lms.core import clock, ids
+
+# One index look-up for each: the page is the hottest of all, and the public role reads no table.
+_LOOK_UP = text("select * from certs_lookup(:public_id)")
+_FIND = text("select certs_find(:number, :name)")
+_COUNT_UNKNOWN = text("select certs_count_unknown(:address, :since)")
+GUESSING_WINDOW = timedelta(minutes=10)
+GUESSES_ALLOWED = 30
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class PublicFacts:
+    """What the public sees: the holder masked, no id number, no portrait."""
+
+    certificate_id: uuid.UUID
+    number: str
+    holder_name_masked: str
+    scheme_name_zh: str
+    scheme_name_en: str
+    status: str
+    valid_from: date
+    valid_until: date
+    issued_at: datetime
+    issuer_name: str
+    enterprise_name: str
+    licence_number: str
+    licence_valid_until: date | None
+    renewal_window_days: int
+    leaf_seq: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who asks: a keyed digest of the address and the browser's family."""
+
+    address_digest: bytes
+    agent_family: str
+
+
+def look_up(session: Session, public_id: str) -> PublicFacts | None:
+    """Return the facts of the certificate with this public id; one statement, any scope."""
+    row = session.execute(_LOOK_UP, {"public_id": public_id}).first()
+    return PublicFacts(*row) if row else None
+
+
+def find_public_id(session: Session, number: str, name: str) -> str | None:
+    """Return the public id of the certificate with this number and holder; both must match whole."""
+    found: str | None = session.execute(_FIND, {"number": number, "name": name}).scalar()
+    return found
+
+
+def has_guessed_too_often(session: Session, visitor: Visitor) -> bool:
+    """Tell whether this address asked for too many certificates that do not exist (robots).
+
+    Scanning real ones is not limited: a gate may check a whole shift through one address.
+    """
+    since = clock.now() - GUESSING_WINDOW
+    count = session.execute(_COUNT_UNKNOWN, {"address": visitor.address_digest, "since": since}).scalar_one()
+    return int(count) >= GUESSES_ALLOWED
+
+
+def record_check(
+    session: Session, visitor: Visitor, public_id: str, *, certificate_id: uuid.UUID | None, outcome: str
+) -> None:
+    """Write down one check; every scope may add, none but worker and auditor read."""
+    session.execute(
+        insert(PublicCheck).values(
+            id=ids.new_id(),
+            at=clock.now(),
+            public_id=public_id,
+            certificate_id=certificate_id,
+            outcome=outcome,
+            address_digest=visitor.address_digest,
+            agent_family=visitor.agent_family,
+        )
+    )

@@ -1,0 +1,114 @@
+"""Certificates on the command line: ``anzheng certs …`` and ``anzheng registry …``."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+from sqlalchemy import select
+
+from certs.issue.operations import retry_failed
+from certs.keys.operations import make_keys, root_pems
+from certs.models import Certificate
+from certs.registry import verification
+from certs.registry.operations import sequence_all
+from certs.registry.queries import latest_checkpoint
+from certs.schemes.operations import load_schemes, read_file
+from lms.core.access import SYSTEM
+from lms.core.cli import report_verdict
+from lms.core.errors import Conflict
+from lms.core.services import Services
+from lms.core.tenancy import WORKER_SCOPE
+
+Build = Callable[[str], Services]
+
+
+def load_reference(services: Services) -> None:
+    """Load the schemes; outside production also make the instance's own keys."""
+    with services.db.transaction(WORKER_SCOPE) as session:
+        load_schemes(session, read_file())
+        if not services.settings.is_production:
+            make_keys(session, SYSTEM)
+
+
+@click.group("certs")
+def certs_group() -> None:
+    """Issuing keys and certificates."""
+
+
+@certs_group.command("init")
+@click.pass_obj
+def certs_init(build: Build) -> None:
+    """Make an issuing authority of this instance's own, with all signing keys, unless there is one."""
+    services = build("jobs")
+    with services.db.transaction(WORKER_SCOPE) as session:
+        load_schemes(session, read_file())
+        made = make_keys(session, SYSTEM)
+    click.echo("keys made" if made else "keys were there already")
+
+
+@certs_group.command("root")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.pass_obj
+def certs_root(build: Build, file: Path) -> None:
+    """Write the root certificates (PEM) to FILE, for those who check signatures."""
+    services = build("jobs")
+    with services.db.transaction(WORKER_SCOPE, read_only=True) as session:
+        file.write_text("".join(root_pems(session)), encoding="ascii")
+
+
+@certs_group.command("failed")
+@click.pass_obj
+def certs_failed(build: Build) -> None:
+    """List certificates that could not be made, with the reason."""
+    services = build("jobs")
+    with services.db.transaction(WORKER_SCOPE, read_only=True) as session:
+        query = select(Certificate.id, Certificate.number, Certificate.failure).where(Certificate.state == "failed")
+        for certificate_id, number, failure in session.execute(query.order_by(Certificate.id)):
+            click.echo(f"{certificate_id}  {number}  {failure}")
+
+
+@certs_group.command("retry")
+@click.argument("certificate_id", type=click.UUID)
+@click.pass_obj
+def certs_retry(build: Build, certificate_id: uuid.UUID) -> None:
+    """Queue a failed certificate again, after its cause was removed."""
+    services = build("jobs")
+    try:
+        with services.db.transaction(WORKER_SCOPE) as session:
+            retry_failed(session, SYSTEM, certificate_id)
+    except Conflict as error:
+        raise click.ClickException("no failed certificate has this id") from error
+    click.echo("queued")
+
+
+@click.group("registry")
+def registry_group() -> None:
+    """The certificates' public log."""
+
+
+@registry_group.command("verify")
+@click.option("--files", is_flag=True, help="also compare every stored PDF with its digest (reads them all)")
+@click.pass_obj
+def registry_verify(build: Build, files: bool) -> None:  # noqa: FBT001 - a flag
+    """Recompute the log from the stored rows; name the first row that does not hold."""
+    report_verdict("registry", verification.verify(build("auditor"), files=files))
+
+
+@registry_group.command("sequence")
+@click.pass_obj
+def registry_sequence(build: Build) -> None:
+    """Number pending entries now instead of waiting for the worker."""
+    sequence_all(build("jobs"))
+
+
+@registry_group.command("checkpoint")
+@click.pass_obj
+def registry_checkpoint(build: Build) -> None:
+    """Print the newest signed checkpoint, for a witness to keep."""
+    services = build("jobs")
+    with services.db.transaction(WORKER_SCOPE, read_only=True) as session:
+        found = latest_checkpoint(session)
+        click.echo(found.note if found else "", nl=False)

@@ -1,0 +1,26 @@
+"""Shape checks of this room's forms."""
+
+from __future__ import annotations
+
+from flask_wtf import FlaskForm
+from wtforms import SelectField, StringField, TextAreaField
+from wtforms.validators import InputRequired, Length
+
+from certs.rules import Decision
+from lms.core.i18n import lazy_gettext as _
+
+
+class DecisionForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
+    """A decision about a certificate, with its reason."""
+
+    decision = SelectField(_("决定"), choices=[(decision.value, decision.value) for decision in Decision])
+    reason = TextAreaField(
+        _("理由"), [InputRequired(_("请填写理由")), Length(min=4, max=500, message=_("理由请写 4 至 500 个字"))]
+    )
+
+
+class FindForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
+    """A look-up by number and name."""
+
+    number = StringField(_("证书编号"), [InputRequired(), Length(max=60)])
+    name = StringField(_("持证人姓名"), [InputRequired(), Length(max=60)])

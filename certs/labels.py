@@ -1,0 +1,62 @@
+"""How states are named and coloured on every screen. Tones are those of ``macros/ui.html``."""
+
+from __future__ import annotations
+
+from certs.rules import Decision, Shown
+from lms.core.i18n import lazy_gettext as _
+
+LABELS = {
+    Shown.VALID: _("有效"),
+    Shown.EXPIRING: _("即将到期"),
+    Shown.EXPIRED: _("过期"),
+    Shown.NOT_YET: _("未生效"),
+    Shown.SUSPENDED: _("暂扣"),
+    Shown.REVOKED: _("吊销"),
+    Shown.CANCELLED: _("注销"),
+    Shown.SUPERSEDED: _("已换证"),
+}
+TONES = {
+    Shown.VALID: "ok",
+    Shown.EXPIRING: "warn",
+    Shown.EXPIRED: "bad",
+    Shown.NOT_YET: "muted",
+    Shown.SUSPENDED: "warn",
+    Shown.REVOKED: "bad",
+    Shown.CANCELLED: "muted",
+    Shown.SUPERSEDED: "muted",
+}
+VERDICTS = {
+    Shown.VALID: (_("证书有效"), _("该证书由发证机关签发，目前有效。")),
+    Shown.EXPIRING: (_("证书即将到期"), _("该证书目前有效，请尽快办理延续。")),
+    Shown.EXPIRED: (_("证书已过期"), _("有效期已过，持证人不得凭此证上岗。")),
+    Shown.NOT_YET: (_("证书未生效"), _("有效期尚未开始。")),
+    Shown.SUSPENDED: (_("证书已暂扣"), _("暂扣期间，持证人不得凭此证上岗。")),
+    Shown.REVOKED: (_("证书已吊销"), _("该证书已被吊销，持证人不得凭此证上岗。")),
+    Shown.CANCELLED: (_("证书已注销"), _("该证书已注销，不再有效。")),
+    Shown.SUPERSEDED: (_("证书已换发"), _("该证书已由新证书取代。")),
+}
+DECISIONS = {
+    Decision.SUSPEND: (_("暂扣"), "clock-pause", "warn", _("暂扣后公众核验立即显示“暂扣”，可以恢复。")),
+    Decision.REINSTATE: (_("恢复"), "rosette-discount-check", "primary", _("恢复后公众核验立即显示“有效”。")),
+    Decision.REVOKE: (_("吊销"), "ban", "bad", _("吊销不可撤销，公众核验立即显示“吊销”。")),
+}
+STEPS = {
+    "": _("签发"),
+    "suspended": _("暂扣"),
+    "valid": _("恢复有效"),
+    "revoked": _("吊销"),
+    "cancelled": _("注销"),
+    "superseded": _("换发新证"),
+}
+EXPORT_HEADS = ("姓名", "身份证号", "证书编号", "证书名称", "岗位", "企业", "有效期自", "有效期至", "状态", "签发时间")
+# An export is a file for colleagues, not a page for a reader: it keeps the province's language.
+EXPORT_STATES = {
+    Shown.VALID: "有效",
+    Shown.EXPIRING: "即将到期",
+    Shown.EXPIRED: "过期",
+    Shown.NOT_YET: "未生效",
+    Shown.SUSPENDED: "暂扣",
+    Shown.REVOKED: "吊销",
+    Shown.CANCELLED: "注销",
+    Shown.SUPERSEDED: "已换证",
+}

@@ -1,0 +1,234 @@
+"""Read-only lists of certificates."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime
+from typing import Any, cast
+
+from sqlalchemy import Select, Uuid, column, literal, or_, select, table
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.elements import ColumnElement
+
+from certs import rules
+from certs.models import Certificate, Scheme, StatusEvent
+from certs.rules import Shown, Status
+from lms.core.paging import Page, paginate
+from lms.core.tenancy import ALL, Scope
+
+EXPORT_BATCH = 2_000
+# The present staff's certificates, whichever enterprise they were earned under (migration 0006).
+_staff = table(
+    "certs_staff_certificate",
+    column("employer_id", Uuid()),
+    column("person_id", Uuid()),
+    column("certificate_id", Uuid()),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateView:
+    """A certificate as lists, cards and other rooms see it. ``status`` is what a reader is told today.
+
+    ``state`` is requested, issued or failed; ``failure`` says why it failed.
+    """
+
+    certificate_id: uuid.UUID
+    person_id: uuid.UUID
+    tenant_id: uuid.UUID
+    number: str
+    public_id: str
+    scheme_code: str
+    scheme_name_zh: str
+    scheme_name_en: str
+    state: str
+    failure: str
+    status: Shown
+    decided_status: Status
+    valid_from: date
+    valid_until: date
+    issued_at: datetime | None
+    holder_name: str
+    id_number_masked: str
+    post_name: str
+    enterprise_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which certificates a list shows. One of ``employer_id`` and the region's values says whose.
+
+    ``shown`` is a value of Shown or ``failed``; ``q`` part of a name or number in an enterprise's
+    list, the whole of either in a regulator's.
+    """
+
+    q: str = ""
+    shown: str = ""
+    scheme: str = ""
+    employer_id: str = ""
+    region_lo: int = 0
+    region_hi: int = 0
+    industries: tuple[str, ...] = ()
+    schemes: tuple[str, ...] = ()
+
+    def within(self, scope: Scope) -> Filter:
+        """Return the filter bound to a region scope, so that a job in worker scope sees the same rows."""
+        return replace(
+            self,
+            region_lo=scope.region_lo or 0,
+            region_hi=scope.region_hi or 0,
+            industries=scope.industries,
+            schemes=scope.schemes,
+        )
+
+    def to_data(self) -> dict[str, Any]:
+        """Return plain values for a job's arguments."""
+        return asdict(self)
+
+    @staticmethod
+    def from_data(data: dict[str, Any]) -> Filter:
+        """Undo ``to_data`` after JSON."""
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in data.items()
+        }
+        return Filter(**values)
+
+
+def certificates_of(session: Session, person_id: uuid.UUID, today: date) -> list[CertificateView]:
+    """Return a person's issued certificates within the scope, the newest first."""
+    query = _base().where(Certificate.person_id == person_id, Certificate.state == "issued")
+    return [_view(row, today) for row in session.execute(query.order_by(Certificate.id.desc())).all()]
+
+
+def requested_of(session: Session, person_id: uuid.UUID, today: date) -> list[CertificateView]:
+    """Return the certificates that are still being made for a person."""
+    query = _base().where(Certificate.person_id == person_id, Certificate.state != "issued")
+    return [_view(row, today) for row in session.execute(query.order_by(Certificate.id.desc())).all()]
+
+
+def certificate_view(session: Session, row: Certificate, today: date) -> CertificateView:
+    """Return a loaded certificate with the words of its scheme."""
+    scheme = session.get_one(Scheme, (row.scheme_code, row.scheme_version))
+    return view_of(row, scheme.name_zh, scheme.name_en, scheme.renewal_window_days, today)
+
+
+def certificate_page(session: Session, wanted: Filter, today: date, cursor: str | None) -> Page[CertificateView]:
+    """Return one page of a list, the newest first."""
+    page = paginate(
+        session,
+        # paginate takes any row; a Select of several columns is no Select[Any] to the checker.
+        cast("Select[Any]", _filtered(wanted, today)),
+        keys=[Certificate.__table__.c.id],
+        key_of=lambda row: [row[0].id],
+        cursor=cursor,
+        descending=True,
+    )
+    return page.map(lambda row: _view(row, today))
+
+
+def all_certificates(session: Session, wanted: Filter, today: date) -> Iterator[CertificateView]:
+    """Yield the whole of a list, with memory staying flat."""
+    query = _filtered(wanted, today).order_by(Certificate.id.desc()).execution_options(yield_per=EXPORT_BATCH)
+    for row in session.execute(query):
+        yield _view(row, today)
+        session.expunge(row[0])
+
+
+def history_of(session: Session, certificate: Certificate) -> Sequence[StatusEvent]:
+    """Return the steps of a certificate's life, the newest first."""
+    return session.scalars(
+        select(StatusEvent)
+        .where(StatusEvent.person_id == certificate.person_id, StatusEvent.certificate_id == certificate.id)
+        .order_by(StatusEvent.id.desc())
+    ).all()
+
+
+def _base() -> Select[Certificate, str, str, int]:
+    return select(Certificate, Scheme.name_zh, Scheme.name_en, Scheme.renewal_window_days).join(
+        Scheme, (Scheme.code == Certificate.scheme_code) & (Scheme.version == Certificate.scheme_version)
+    )
+
+
+def _filtered(wanted: Filter, today: date) -> Select[Certificate, str, str, int]:
+    query = _base()
+    if wanted.employer_id:
+        query = query.join(
+            _staff, (_staff.c.certificate_id == Certificate.id) & (_staff.c.person_id == Certificate.person_id)
+        ).where(_staff.c.employer_id == uuid.UUID(wanted.employer_id))
+    else:
+        query = query.where(*_in_scope(wanted))
+    if wanted.scheme:
+        query = query.where(Certificate.scheme_code == wanted.scheme)
+    if wanted.q:
+        query = query.where(_matches(wanted))
+    return query.where(*_shown(wanted.shown, today))
+
+
+def _in_scope(wanted: Filter) -> list[ColumnElement[bool]]:
+    conditions = [Certificate.region_code >= wanted.region_lo, Certificate.region_code < wanted.region_hi]
+    if wanted.industries != ALL:
+        conditions.append(Certificate.industry_code.in_(wanted.industries))
+    if wanted.schemes != ALL:
+        conditions.append(Certificate.scheme_code.in_(wanted.schemes))
+    return conditions
+
+
+def _matches(wanted: Filter) -> ColumnElement[bool]:
+    if wanted.employer_id:
+        return or_(
+            Certificate.holder_name.contains(wanted.q, autoescape=True),
+            Certificate.number.contains(wanted.q, autoescape=True),
+        )
+    # A whole province is searched by equality: pattern operators lose their index under row-level security.
+    return or_(Certificate.holder_name == wanted.q, Certificate.number == wanted.q)
+
+
+def _shown(shown: str, today: date) -> list[ColumnElement[bool]]:
+    valid: list[ColumnElement[bool]] = [
+        Certificate.state == "issued",
+        Certificate.status == Status.VALID.value,
+    ]
+    days_left = Certificate.valid_until - literal(today)
+    found: dict[str, list[ColumnElement[bool]]] = {
+        "": [],
+        "failed": [Certificate.state == "failed"],
+        Shown.VALID: [*valid, days_left > Scheme.renewal_window_days],
+        Shown.EXPIRING: [*valid, days_left.between(0, Scheme.renewal_window_days)],
+        Shown.EXPIRED: [*valid, days_left < 0],
+        Shown.SUSPENDED: [Certificate.status == Status.SUSPENDED.value],
+        Shown.REVOKED: [Certificate.status == Status.REVOKED.value],
+    }
+    return found.get(shown, [])
+
+
+def _view(row: Any, today: date) -> CertificateView:
+    certificate, name_zh, name_en, window_days = row
+    return view_of(certificate, name_zh, name_en, window_days, today)
+
+
+def view_of(row: Certificate, name_zh: str, name_en: str, window_days: int, today: date) -> CertificateView:
+    """Turn a row into what others may hold."""
+    status = Status(row.status)
+    return CertificateView(
+        certificate_id=row.id,
+        person_id=row.person_id,
+        tenant_id=row.tenant_id,
+        number=row.number,
+        public_id=row.public_id,
+        scheme_code=row.scheme_code,
+        scheme_name_zh=name_zh,
+        scheme_name_en=name_en,
+        state=row.state,
+        failure=row.failure,
+        status=rules.shown_status(status, row.valid_from, row.valid_until, today, window_days),
+        decided_status=status,
+        valid_from=row.valid_from,
+        valid_until=row.valid_until,
+        issued_at=row.issued_at,
+        holder_name=row.holder_name,
+        id_number_masked=row.id_number_masked,
+        post_name=row.post_name,
+        enterprise_name=row.enterprise_name,
+    )

@@ -1,0 +1,48 @@
+"""What the certificates' room brings to the product."""
+
+from __future__ import annotations
+
+from certs import tasks
+from certs.access import P
+from certs.check.views import blueprint as check_blueprint
+from certs.commands import certs_group, load_reference, registry_group
+from certs.events import CertificateIssued, CertificateStatusChanged
+from certs.issue.handlers import on_attempt_graded
+from certs.issue.tasks import ISSUE_TASK, issue, queue_stale
+from certs.registry.operations import sequence_all
+from certs.views import blueprint, home_strip
+from exams.events import AttemptGraded
+from lms.core.access import Role
+from lms.core.i18n import lazy_gettext as _
+from lms.core.services import Kernel, NavItem
+
+REFERENCE_ORDER = 40
+SEQUENCE_EVERY_S = 1.0
+QUEUE_STALE_EVERY_S = 60.0
+
+
+def register(kernel: Kernel) -> None:
+    """Register pages, rights, jobs and the sequencer."""
+    kernel.blueprints.extend((blueprint, check_blueprint))
+    for event_type in (CertificateIssued, CertificateStatusChanged):
+        kernel.events.setdefault(event_type.__name__, event_type)
+    kernel.subscribe(AttemptGraded, on_attempt_graded, name="certs.on_attempt_graded")
+    kernel.task(ISSUE_TASK, issue, queue="certs", max_attempts=8)
+    kernel.task(tasks.EXPORT, tasks.export)
+    kernel.ticker("certs.sequence", sequence_all, every_s=SEQUENCE_EVERY_S)
+    kernel.ticker("certs.queue_stale", queue_stale, every_s=QUEUE_STALE_EVERY_S)
+    kernel.reference_steps.append((REFERENCE_ORDER, load_reference))
+    kernel.commands.extend((certs_group, registry_group))
+    kernel.slot("courses.home", home_strip)
+    _register_roles(kernel)
+
+
+def _register_roles(kernel: Kernel) -> None:
+    kernel.grant(Role.TRAINEE, P.HOLD)
+    kernel.grant(Role.ENTERPRISE_ADMIN, P.READ_STAFF)
+    kernel.grant(Role.INSTITUTION_ADMIN, P.READ_STAFF)
+    kernel.grant(Role.REGULATOR, P.SUPERVISE, P.DECIDE)
+    kernel.grant(Role.INSPECTOR, P.SUPERVISE)
+    kernel.nav.append(NavItem("certs.my_certificates", _("证书"), "certificate", P.HOLD, 40))
+    kernel.nav.append(NavItem("certs.staff_list", _("持证管理"), "certificate", P.READ_STAFF, 40))
+    kernel.nav.append(NavItem("certs.regulator_list", _("证书监管"), "certificate", P.SUPERVISE, 40))

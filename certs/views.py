@@ -1,0 +1,253 @@
+"""Pages of holders, of their enterprises and of regulators."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import uuid
+from dataclasses import replace
+from datetime import date
+from urllib.parse import urlencode
+
+import structlog
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from certs import queries, rules, tasks
+from certs.access import P, access_certificate
+from certs.adapters.qr import certificate_url
+from certs.adapters.symbol import address_symbol
+from certs.errors import FileAltered, NotIssuedYet
+from certs.forms import DecisionForm
+from certs.labels import DECISIONS, LABELS, STEPS, TONES
+from certs.models import Certificate
+from certs.queries import Filter
+from certs.rules import Decision, Shown, Status
+from certs.schemes.queries import scheme_choices
+from certs.status.operations import decide
+from lms.core import audit, clock, web
+from lms.core.access import Actor
+from lms.core.i18n import gettext as _
+from lms.core.i18n import in_language
+from lms.core.pages import download
+from lms.core.paging import Page
+from lms.core.storage import ObjectMissing
+
+blueprint = Blueprint("certs", __name__, template_folder="templates")
+log = structlog.get_logger()
+PDF = "application/pdf"
+SHOWN_FILTERS = (Shown.VALID, Shown.EXPIRING, Shown.EXPIRED, Shown.SUSPENDED, Shown.REVOKED)
+
+
+def _today() -> date:
+    return clock.today(web.services().settings.timezone)
+
+
+def _person_id() -> uuid.UUID:
+    found = web.actor().person_id
+    if found is None:
+        raise RuntimeError("a page of holders was reached by nobody")
+    return found
+
+
+@blueprint.get("/certificates")
+@web.requires(P.HOLD)
+def my_certificates() -> ResponseReturnValue:
+    """Show one's own certificates as cards."""
+    person_id = _person_id()
+    return render_template(
+        "certs/mine.html",
+        certificates=queries.certificates_of(web.db(), person_id, _today()),
+        waiting=queries.requested_of(web.db(), person_id, _today()),
+        labels=LABELS,
+        tones=TONES,
+    )
+
+
+def home_strip(session: Session, actor: Actor) -> str:
+    """Return the strip of certificates on the learner's home page."""
+    if actor.person_id is None or not actor.can(P.HOLD):
+        return ""
+    found = queries.certificates_of(session, actor.person_id, _today())
+    return render_template("certs/_strip.html", certificates=found, labels=LABELS, tones=TONES)
+
+
+def _page(row: Certificate, *, layout: str, back: str, form: DecisionForm | None = None) -> str:
+    view = queries.certificate_view(web.db(), row, _today())
+    address = certificate_url(web.services().settings.base_url, row.public_id)
+    return render_template(
+        "certs/certificate.html",
+        layout=layout,
+        back=back,
+        row=row,
+        view=view,
+        label=LABELS[view.status],
+        tone=TONES[view.status],
+        history=[(STEPS.get(e.new_status if e.old_status else "", ""), e) for e in queries.history_of(web.db(), row)],
+        symbol=address_symbol(address),
+        decisions=[(d, *DECISIONS[d]) for d in rules.allowed_decisions(Status(row.status))]
+        if form is not None and row.state == "issued"
+        else [],
+        form=form,
+    )
+
+
+@blueprint.get("/certificates/<uuid:certificate_id>")
+@web.requires(P.HOLD)
+def my_certificate(certificate_id: uuid.UUID) -> ResponseReturnValue:
+    """Show one of one's own certificates."""
+    row = access_certificate(web.db(), certificate_id)
+    return _page(row, layout="layouts/phone.html", back=url_for(".my_certificates"))
+
+
+@blueprint.get("/certificates/<uuid:certificate_id>/pdf")
+@web.requires(P.HOLD)
+def my_pdf(certificate_id: uuid.UUID) -> ResponseReturnValue:
+    """Hand out the signed file."""
+    return _file(access_certificate(web.db(), certificate_id))
+
+
+def _file(row: Certificate) -> ResponseReturnValue:
+    """Hand out the stored bytes, never drawn again; bytes that were altered are refused and audited."""
+    if row.pdf_key is None or row.pdf_sha256 is None:
+        raise NotIssuedYet
+    try:
+        data = web.services().storage.get(row.pdf_key)
+    except ObjectMissing:
+        data = b""
+    if not hmac.compare_digest(hashlib.sha256(data).digest(), row.pdf_sha256):
+        log.error("certificate_file_altered", certificate=str(row.id), incident=web.incident_id())
+        actor, certificate_id, tenant_id = web.actor(), row.id, row.tenant_id
+        web.after_rollback(
+            lambda session: audit.record(
+                session,
+                actor,
+                "certs.certificate.file_refused",
+                subject_type="certificate",
+                subject_id=certificate_id,
+                tenant_id=tenant_id,
+            )
+        )
+        raise FileAltered
+    return download(data, f"{row.number}.pdf", PDF)
+
+
+def _wanted() -> Filter:
+    shown = request.args.get("shown", "")
+    return Filter(
+        q=request.args.get("q", "").strip()[:60],
+        shown=shown if shown in {*SHOWN_FILTERS, "failed"} else "",
+        scheme=request.args.get("scheme", "")[:60],
+    )
+
+
+def _list(wanted: Filter, endpoint: str, template: str) -> ResponseReturnValue:
+    page: Page[queries.CertificateView] = queries.certificate_page(
+        web.db(), wanted, _today(), request.args.get("cursor")
+    )
+    kept = {key: value for key, value in request.args.items() if key != "cursor"}
+    page = replace(page, url=lambda cursor: f"{url_for(endpoint)}?{urlencode({**kept, 'cursor': cursor or ''})}")
+    for item in page.items:
+        web.note_personal_read("certificate", item.certificate_id)
+    return render_template(
+        template,
+        page=page,
+        wanted=wanted,
+        kept=urlencode(kept),
+        labels=LABELS,
+        tones=TONES,
+        shown_filters=[("", _("全部状态")), *((s.value, LABELS[s]) for s in SHOWN_FILTERS), ("failed", _("制证失败"))],
+        scheme_filters=[
+            ("", _("全部类型")),
+            *((code, in_language(zh, en)) for code, zh, en in scheme_choices(web.db())),
+        ],
+    )
+
+
+def _staff_filter() -> Filter:
+    return replace(_wanted(), employer_id=str(web.actor().tenant_id or uuid.UUID(int=0)))
+
+
+@blueprint.get("/tenant/certificates")
+@web.requires(P.READ_STAFF)
+def staff_list() -> ResponseReturnValue:
+    """List the certificates of the enterprise's present staff."""
+    return _list(_staff_filter(), ".staff_list", "certs/staff_list.html")
+
+
+@blueprint.post("/tenant/certificates/export")
+@web.requires(P.READ_STAFF)
+def export_staff() -> ResponseReturnValue:
+    """Export the list by a job."""
+    return redirect(url_for("core.job", job_id=tasks.start_export(web.db(), web.actor(), _staff_filter())))
+
+
+@blueprint.get("/tenant/certificates/<uuid:certificate_id>")
+@web.requires(P.READ_STAFF)
+def staff_certificate(certificate_id: uuid.UUID) -> ResponseReturnValue:
+    """Show a certificate of one's staff."""
+    row = access_certificate(web.db(), certificate_id)
+    web.note_personal_read("certificate", row.id)
+    return _page(row, layout="layouts/desk.html", back=url_for(".staff_list"))
+
+
+@blueprint.get("/tenant/certificates/<uuid:certificate_id>/pdf")
+@web.requires(P.READ_STAFF)
+def staff_pdf(certificate_id: uuid.UUID) -> ResponseReturnValue:
+    """Hand out the signed file of a certificate of one's staff."""
+    row = access_certificate(web.db(), certificate_id)
+    web.note_personal_read("certificate", row.id, file=True)
+    return _file(row)
+
+
+def _regulator_filter() -> Filter:
+    return _wanted().within(web.actor().scope)
+
+
+@blueprint.get("/regulator/certificates")
+@web.requires(P.SUPERVISE)
+def regulator_list() -> ResponseReturnValue:
+    """List the certificates in the regulator's scope."""
+    return _list(_regulator_filter(), ".regulator_list", "certs/regulator_list.html")
+
+
+@blueprint.post("/regulator/certificates/export")
+@web.requires(P.SUPERVISE)
+def export_regulator() -> ResponseReturnValue:
+    """Export the list by a job."""
+    return redirect(url_for("core.job", job_id=tasks.start_export(web.db(), web.actor(), _regulator_filter())))
+
+
+@blueprint.get("/regulator/certificates/<uuid:certificate_id>")
+@web.requires(P.SUPERVISE)
+def regulator_certificate(certificate_id: uuid.UUID) -> ResponseReturnValue:
+    """Show a certificate in scope, with the decisions that are open."""
+    row = access_certificate(web.db(), certificate_id)
+    web.note_personal_read("certificate", row.id)
+    form = DecisionForm(formdata=None) if web.actor().can(P.DECIDE) else None
+    return _page(row, layout="layouts/desk.html", back=url_for(".regulator_list"), form=form)
+
+
+@blueprint.get("/regulator/certificates/<uuid:certificate_id>/pdf")
+@web.requires(P.SUPERVISE)
+def regulator_pdf(certificate_id: uuid.UUID) -> ResponseReturnValue:
+    """Hand out the signed file of a certificate in scope."""
+    row = access_certificate(web.db(), certificate_id)
+    web.note_personal_read("certificate", row.id, file=True)
+    return _file(row)
+
+
+@blueprint.post("/regulator/certificates/<uuid:certificate_id>/status")
+@web.requires(P.DECIDE)
+def decide_status(certificate_id: uuid.UUID) -> ResponseReturnValue:
+    """Suspend, reinstate or revoke, with a reason."""
+    form = DecisionForm()
+    if not form.validate_on_submit():
+        row = access_certificate(web.db(), certificate_id)
+        page = _page(row, layout="layouts/desk.html", back=url_for(".regulator_list"), form=form)
+        return page, 422
+    decision = Decision(form.decision.data)
+    decide(web.db(), web.actor(), certificate_id, decision, (form.reason.data or "").strip())
+    flash(_("已执行：%(decision)s", decision=DECISIONS[decision][0]), "ok")
+    return redirect(url_for(".regulator_certificate", certificate_id=certificate_id))
