@@ -9,11 +9,14 @@ from pathlib import Path
 
 import imageio_ffmpeg
 import pytest
+from flask.testing import FlaskClient
+from tests.factories import client_for
 
 from lms.core import ids
 from lms.core.access import Actor, Role
 from lms.core.services import Services
 from lms.core.tenancy import Scope, ScopeRole
+from lms.core.web import AnzhengFlask
 from media import api
 from media.access import MediaPermission
 
@@ -89,3 +92,19 @@ def upload(services: Services) -> Callable[..., uuid.UUID]:
         return api.upload_asset(services, actor, file=path, **(values | changes))  # type: ignore[arg-type]
 
     return put
+
+
+Browser = Callable[[Actor], FlaskClient]
+
+
+@pytest.fixture
+def browser(app: AnzhengFlask, jobs_services: Services) -> Browser:
+    """Return a browser in which the actor is signed in."""
+
+    def sign_in(actor: Actor) -> FlaskClient:
+        assert actor.person_id is not None
+        assert actor.tenant_id is not None
+        assert actor.role is not None
+        return client_for(app, jobs_services, actor.person_id, actor.tenant_id, actor.role)
+
+    return sign_in
