@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
@@ -81,14 +82,14 @@ def list_assignments(
     ``words`` are looked for in the names of programmes and posts; ``state`` is ``running``,
     ``overdue``, ``cancelled`` or empty.
     """
-    query = select(Assignment).where(Assignment.tenant_id == tenant_id)
+    query: Select[Any] = select(Assignment).where(Assignment.tenant_id == tenant_id)
     if words:
         query = query.where(_named(session, words))
     query = _in_state(query, state, clock.today())
     page = paginate(
         session,
         query,
-        keys=[Assignment.id],
+        keys=[Assignment.__table__.c.id],
         key_of=lambda row: (row.id,),
         cursor=cursor,
         descending=True,
@@ -104,7 +105,7 @@ def _named(session: Session, words: str) -> ColumnElement[bool]:
     return or_(Assignment.programme_code.in_(programmes), Assignment.post_code.in_(posts))
 
 
-def _in_state(query: Select[tuple[Assignment]], state: str, today: date) -> Select[tuple[Assignment]]:
+def _in_state(query: Select[Any], state: str, today: date) -> Select[Any]:
     if state == rules.Standing.RUNNING:
         return query.where(Assignment.state == "open", Assignment.due_on >= today)
     if state == rules.Standing.OVERDUE:
@@ -204,7 +205,9 @@ def people_of(
     query = select(Enrolment).where(Enrolment.tenant_id == tenant_id, Enrolment.assignment_id == assignment_id)
     if state:
         query = query.where(Enrolment.state == state)
-    page = paginate(session, query, keys=[Enrolment.id], key_of=lambda row: (row.id,), cursor=cursor, size=size)
+    page = paginate(
+        session, query, keys=[Enrolment.__table__.c.id], key_of=lambda row: (row.id,), cursor=cursor, size=size
+    )
     return Page(_people(session, tenant_id, page.items), page.next_cursor, page.prev_cursor, page.total)
 
 

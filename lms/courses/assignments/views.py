@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from wtforms.form import Form
 
 from lms.accounts import api as accounts
 from lms.core import clock, jobs, queue, web
@@ -15,7 +15,7 @@ from lms.core.errors import DomainError, Forbidden, NotFound
 from lms.core.i18n import gettext as _
 from lms.core.i18n import in_language
 from lms.courses.access import P
-from lms.courses.assignments import operations, queries
+from lms.courses.assignments import operations, queries, rules
 from lms.courses.assignments.forms import AssignmentForm, DecisionForm, parse_ids
 from lms.courses.catalogue.queries import programmes
 from lms.courses.learning import checks
@@ -47,8 +47,7 @@ def assignment_list() -> ResponseReturnValue:
     )
     return render_template(
         "courses/assignments.html",
-        page=page.map(lambda row: row),
-        page_url=_page_url,
+        page=replace(page, url=_page_url),
         figures=queries.figures(web.db(), _tenant()),
         q=words,
         state=state,
@@ -71,7 +70,7 @@ def export_assignments() -> ResponseReturnValue:
     return redirect(url_for("core.job", job_id=job_id), 303)
 
 
-def _offer(form: AssignmentForm) -> Form:
+def _offer(form: AssignmentForm) -> AssignmentForm:
     session = web.db()
     form.programme_code.choices = [(p.code, in_language(p.name_zh, p.name_en)) for p in programmes(session)]
     listed = [(p.code, in_language(p.name_zh, p.name_en)) for p in accounts.posts(session)]
@@ -82,7 +81,7 @@ def _offer(form: AssignmentForm) -> Form:
 def _chosen(employment_ids: list[uuid.UUID]) -> list[accounts.EmploymentView]:
     """Return the ticked employees of this enterprise; ids of others fall away."""
     found = []
-    for employment_id in employment_ids[: operations.rules.SELECTED_PEOPLE_MAX]:
+    for employment_id in employment_ids[: rules.SELECTED_PEOPLE_MAX]:
         try:
             found.append(accounts.employment(web.db(), _tenant(), employment_id))
         except NotFound:
@@ -99,7 +98,7 @@ def new_assignment() -> ResponseReturnValue:
     return _form_page(form, people)
 
 
-def _form_page(form: Form, people: list[accounts.EmploymentView], error: str | None = None) -> str:
+def _form_page(form: AssignmentForm, people: list[accounts.EmploymentView], error: str | None = None) -> str:
     for person in people:
         web.note_personal_read("employment", person.employment_id, fields=["name"])
     return render_template(
@@ -113,7 +112,8 @@ def create_assignment() -> ResponseReturnValue:
     """Give the programme."""
     form = _offer(AssignmentForm())
     employment_ids = parse_ids(request.form.getlist("employment"))
-    if not form.validate_on_submit():
+    due_on = form.due_on.data
+    if not form.validate_on_submit() or due_on is None:
         return _form_page(form, _chosen(employment_ids)), 422
     for_post = form.target.data == "post"
     try:
@@ -121,7 +121,7 @@ def create_assignment() -> ResponseReturnValue:
             web.db(),
             web.actor(),
             programme_code=form.programme_code.data,
-            due_on=form.due_on.data,
+            due_on=due_on,
             post_code=form.post_code.data if for_post else None,
             employment_ids=() if for_post else employment_ids,
         )
@@ -147,8 +147,7 @@ def assignment_page(assignment_id: uuid.UUID) -> ResponseReturnValue:
     return render_template(
         "courses/assignment.html",
         row=row,
-        page=page,
-        page_url=_page_url,
+        page=replace(page, url=_page_url),
         state=state,
         referred=queries.referred_checks(session, tenant_id, assignment_id),
         today=clock.today(),

@@ -81,7 +81,8 @@ class QuestionForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     def question(self) -> DraftQuestion:
         """Return what was filled in; a true/false question without options gets the usual two."""
         fields = zip(LETTERS, (self.zh_a, self.zh_b, self.zh_c, self.zh_d), strict=True)
-        options = tuple((letter, field.data.strip(), "") for letter, field in fields if (field.data or "").strip())
+        texts = [(letter, (field.data or "").strip()) for letter, field in fields]
+        options = tuple((letter, text, "") for letter, text in texts if text)
         if self.kind.data == "true_false" and not options:
             options = (("A", "正确", "True"), ("B", "错误", "False"))
         return DraftQuestion(

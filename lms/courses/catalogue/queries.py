@@ -100,12 +100,14 @@ def programme_names(session: Session) -> dict[str, tuple[str, str]]:
 
 
 def _programme_view(session: Session, row: Programme) -> ProgrammeView:
-    listed = session.execute(
+    rows = session.execute(
         select(ProgrammeCourse.course_code, Course.id)
         .outerjoin(Course, (Course.code == ProgrammeCourse.course_code) & (Course.state == CourseState.PUBLISHED))
         .where(ProgrammeCourse.programme_code == row.code, ProgrammeCourse.programme_version == row.version)
         .order_by(ProgrammeCourse.position)
-    ).all()
+    )
+    # The outer join leaves the id empty where nobody has published the course.
+    listed: list[tuple[str, uuid.UUID | None]] = [(row[0], row[1]) for row in rows]
     return ProgrammeView(
         code=row.code,
         version=row.version,
@@ -124,7 +126,7 @@ def _programme_view(session: Session, row: Programme) -> ProgrammeView:
     )
 
 
-def _lessons() -> Select[tuple[Lesson, str, str]]:
+def _lessons() -> Select[Lesson, str, str]:
     return select(Lesson, Course.title_zh, Course.title_en).join(
         Course, (Course.tenant_id == Lesson.tenant_id) & (Course.id == Lesson.course_id)
     )
@@ -170,13 +172,13 @@ def lesson(session: Session, lesson_id: uuid.UUID) -> LessonView:
     row = session.execute(_lessons().where(Lesson.id == lesson_id)).first()
     if row is None:
         raise NotFound
-    return _lesson_view(*row)
+    return _lesson_view(row[0], row[1], row[2])
 
 
 def lessons_of_course(session: Session, course_id: uuid.UUID) -> list[LessonView]:
     """Return a course's lessons in order."""
     rows = session.execute(_lessons().where(Lesson.course_id == course_id).order_by(Lesson.position))
-    return [_lesson_view(*row) for row in rows]
+    return [_lesson_view(row[0], row[1], row[2]) for row in rows]
 
 
 def question_counts(session: Session, lesson_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, int]:
@@ -200,7 +202,9 @@ def list_courses(
         )
     if state:
         query = query.where(Course.state == state)
-    return paginate(session, query, keys=[Course.id], key_of=lambda row: (row.id,), cursor=cursor, descending=True)
+    return paginate(
+        session, query, keys=[Course.__table__.c.id], key_of=lambda row: (row.id,), cursor=cursor, descending=True
+    )
 
 
 def lesson_counts(session: Session, course_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, tuple[int, int]]:

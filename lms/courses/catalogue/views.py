@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from flask import flash, redirect, render_template, request, url_for
@@ -19,6 +20,7 @@ from lms.courses.access import P
 from lms.courses.catalogue import files, operations, queries
 from lms.courses.catalogue.forms import CourseForm, LessonForm, PublishForm, QuestionForm
 from lms.courses.catalogue.operations import NewLesson, access_course, access_draft, tenant_of
+from lms.courses.catalogue.rules import DraftQuestion
 from lms.courses.errors import QuestionsRefused
 from lms.courses.pages import bp
 from lms.courses.rulebook import rulebook
@@ -41,8 +43,7 @@ def course_list() -> ResponseReturnValue:
     )
     return render_template(
         "courses/courses.html",
-        page=page,
-        page_url=_page_url,
+        page=replace(page, url=_page_url),
         counts=queries.lesson_counts(web.db(), [row.id for row in page.items]),
         risks={risk.code: risk for risk in rulebook().risks},
         q=words,
@@ -185,7 +186,7 @@ def create_lesson(course_id: uuid.UUID) -> ResponseReturnValue:
     return redirect(url_for("courses.question_list", course_id=course_id, lesson_id=lesson_id), 303)
 
 
-def _uploaded(form: LessonForm) -> tuple[operations.rules.DraftQuestion, ...]:
+def _uploaded(form: LessonForm) -> tuple[DraftQuestion, ...]:
     upload = form.questions.data
     if not upload or not upload.filename:
         return ()

@@ -57,7 +57,7 @@ def blocking_check(session: Session, actor: Actor, progress: LessonProgress) -> 
     """
     query = select(FaceCheck).where(*_of_round(progress), FaceCheck.state.in_(("due", "referred")))  # type: ignore[arg-type]  # conditions built above
     check = session.scalars(query.order_by(FaceCheck.at_s).limit(1)).first()
-    if check is None or check.state == CheckState.REFERRED or not _is_vouched_for(session, progress):
+    if check is None or check.state == CheckState.REFERRED.value or not _is_vouched_for(session, progress):
         return check
     _settle_by_confirmation(session, actor, check)
     return None
@@ -66,7 +66,7 @@ def blocking_check(session: Session, actor: Actor, progress: LessonProgress) -> 
 def next_limit_s(session: Session, progress: LessonProgress) -> float | None:
     """Return how far the video may be credited before the next check: its moment and the beat's slack."""
     query = select(func.min(FaceCheck.at_s)).where(*_of_round(progress), FaceCheck.state == CheckState.PLANNED)  # type: ignore[arg-type]  # conditions built above
-    at_s = session.execute(query).scalar_one()
+    at_s: int | None = session.execute(query).scalar()
     return None if at_s is None else at_s + rulebook().check_slack_s
 
 

@@ -25,13 +25,12 @@ FRAMES_MAX = 6
 FRAME_BYTES_MAX = 2 * 1024 * 1024
 
 
-def _greeting(now: datetime) -> str:
-    hour = now.hour
-    if hour < 6:
+def _greeting(now: datetime) -> object:
+    if now.hour < 6:
         return _("夜深了")
-    if hour < 12:
+    if now.hour < 12:
         return _("上午好")
-    return _("下午好") if hour < 18 else _("晚上好")
+    return _("下午好") if now.hour < 18 else _("晚上好")
 
 
 @bp.get("/learn", endpoint="home")
@@ -117,11 +116,11 @@ def beat(enrolment_id: uuid.UUID, lesson_id: uuid.UUID) -> ResponseReturnValue:
     outcome = operations.record_beat(
         web.db(), web.actor(), enrolment_id=enrolment_id, lesson_id=lesson_id, playback_id=playback_id, played=played
     )
-    here = {"enrolment_id": enrolment_id, "lesson_id": lesson_id}
-    following = "courses.training_page" if outcome.completed else "courses.quiz_page"
-    next_url = url_for(following, **here) if outcome.video_completed and not outcome.face_check_due else None
+    next_url = None
     if outcome.completed:
         next_url = url_for("courses.training_page", enrolment_id=enrolment_id)
+    elif outcome.video_completed and not outcome.face_check_due:
+        next_url = url_for("courses.quiz_page", enrolment_id=enrolment_id, lesson_id=lesson_id)
     return jsonify(
         credited_s=round(outcome.credited_s, 1),
         furthest_s=round(outcome.furthest_s, 2),
@@ -148,7 +147,7 @@ def face_check(enrolment_id: uuid.UUID, lesson_id: uuid.UUID) -> ResponseReturnV
         )
     return jsonify(
         outcome="match" if answer.is_settled else answer.outcome,
-        message=_face_message(answer),
+        message=str(_face_message(answer)),
         advice=[str(line) for line in found.advice],
         next_url=None
         if answer.state != "referred"
@@ -156,7 +155,7 @@ def face_check(enrolment_id: uuid.UUID, lesson_id: uuid.UUID) -> ResponseReturnV
     )
 
 
-def _face_message(answer: checks.CheckAnswer) -> str:
+def _face_message(answer: checks.CheckAnswer) -> object:
     if answer.is_settled:
         return _("核验通过，请继续学习")
     if answer.state == "referred":
@@ -236,8 +235,7 @@ def quiz_result(quiz_id: uuid.UUID) -> ResponseReturnValue:
     session, person_id = web.db(), person_of(web.actor())
     quiz = access_quiz(session, person_id, quiz_id)
     if quiz.score is None:
-        here = {"enrolment_id": quiz.enrolment_id, "lesson_id": quiz.lesson_id}
-        return redirect(url_for("courses.quiz_page", **here))
+        return redirect(url_for("courses.quiz_page", enrolment_id=quiz.enrolment_id, lesson_id=quiz.lesson_id))
     seat = access_seat(session, person_id, quiz.enrolment_id, quiz.lesson_id)
     return render_template(
         "courses/quiz_result.html",

@@ -1,0 +1,32 @@
+"""The school of this room's tests: one institution with the published course."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from lms.app import build_kernel, create_app
+from lms.core import bootstrap, ids
+from lms.core.access import Role
+from lms.core.services import Services
+from lms.courses.demo import publish_demo_course
+from tests.conftest import Instance
+from tests.courses.school import School, add_asset, tenant_actor
+
+
+@pytest.fixture(scope="session")
+def school(instance: Instance, jobs_services: Services) -> Iterator[School]:
+    """The product with sessions handed out by the test, and the course that the programme names."""
+    kernel = build_kernel()
+    sessions = {}
+    kernel.actor_loader = lambda _session, token: sessions.get(token)
+    services = bootstrap.build_services(instance.settings, kernel, admin=instance.admin)
+    app = create_app(services=services)
+    app.config.update(WTF_CSRF_ENABLED=False, PROPAGATE_EXCEPTIONS=False)
+    institution = tenant_actor(ids.new_id(), Role.INSTRUCTOR)
+    assert institution.tenant_id
+    asset_id = add_asset(jobs_services, institution.tenant_id)
+    course_id = publish_demo_course(services, institution, asset_id)
+    yield School(app, services, jobs_services, institution, course_id, sessions)
+    services.db.dispose()
