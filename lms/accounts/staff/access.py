@@ -1,0 +1,37 @@
+"""The only ways to load staff rows for a request. Permissions stand in lms.accounts.access."""
+
+from __future__ import annotations
+
+import uuid
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from lms.accounts.models import Employment
+from lms.accounts.staff.models import Import
+from lms.core.access import Actor
+from lms.core.errors import NotFound
+
+
+def tenant_of(actor: Actor) -> uuid.UUID:
+    """Return the organisation in whose name ``actor`` works. Raises NotFound for none."""
+    if actor.tenant_id is None:
+        raise NotFound
+    return actor.tenant_id
+
+
+def access_import(session: Session, actor: Actor, import_id: uuid.UUID, *, lock: bool = False) -> Import:
+    """Return an import of the actor's own organisation. Raises NotFound."""
+    query = select(Import).where(Import.tenant_id == tenant_of(actor), Import.id == import_id)
+    row = session.scalars(query.with_for_update() if lock else query).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def access_employment(session: Session, actor: Actor, employment_id: uuid.UUID) -> Employment:
+    """Return an employment, present or past, with the actor's own organisation. Raises NotFound."""
+    row = session.get(Employment, (tenant_of(actor), employment_id))
+    if row is None:
+        raise NotFound
+    return row

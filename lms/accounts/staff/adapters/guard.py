@@ -1,0 +1,153 @@
+"""What an uploaded file really is, looked at before any reader of spreadsheets touches it."""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+
+from lms.accounts.staff.errors import (
+    BombFile,
+    CorruptFile,
+    EmptyFile,
+    EncryptedFile,
+    MacroFile,
+    StrayCells,
+    WrongFileType,
+)
+from lms.accounts.staff.limits import Limits
+from lms.core.i18n import lazy_gettext as _
+
+ZIP = b"PK\x03\x04"
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+# The directory of an OLE file names its streams in UTF-16; a locked workbook has this one.
+ENCRYPTED_STREAM = "EncryptedPackage".encode("utf-16-le")
+MARKUP = (b"<html", b"<!doctype", b"<table", b"<?xml", b"<head", b"<body", b"mime-version:")
+SIGNATURES = ((b"%PDF", _(" PDF 文档")), (b"\x89PNG", _("图片")), (b"\xff\xd8\xff", _("图片")), (b"Rar!", _("压缩包")))
+# A reader lays out the whole rectangle up to the farthest cell, so one cell in XFD1048576 costs as
+# much memory as 17 thousand million. Every cell must say its position, plainly, within A1:AZ199999.
+STRAY = re.compile(
+    rb"[\s\"']r(?=[\s=])(?!=[\"'](?:[A-Z]|A[A-Z])?1?\d{1,5}[\"'])"
+    rb"|<(?:\w{1,20}:)?c(?:>|/|\s(?![^>]{0,100}?\br=))"
+)
+LOCAL_HEADER = struct.Struct("<4s2B4HL2L2H")
+CHUNK = 1 << 16
+OVERLAP = 160
+
+
+def sniff(data: bytes, limits: Limits) -> str:
+    """Return ``xlsx`` or ``csv`` by content, names being no evidence.
+
+    Raises a RosterRefused that says what the file is instead. A workbook is unpacked here once,
+    counted and thrown away, since the sizes in its directory are only claims.
+    """
+    head = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if not data.strip():
+        raise EmptyFile
+    if data.startswith(ZIP):
+        _check_workbook(data, limits)
+        return "xlsx"
+    if data.startswith(OLE):
+        raise EncryptedFile if ENCRYPTED_STREAM in data else WrongFileType(kind=_("旧版 .xls 工作簿"))
+    if head.startswith(MARKUP):
+        raise WrongFileType(kind=_("网页"))
+    for signature, kind in SIGNATURES:
+        if data.startswith(signature):
+            raise WrongFileType(kind=kind)
+    if b"\x00" in data and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise WrongFileType(kind=_("二进制数据"))
+    return "csv"
+
+
+def _check_workbook(data: bytes, limits: Limits) -> None:
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(data))
+    except (zipfile.BadZipFile, ValueError, OSError):
+        raise CorruptFile from None
+    entries = archive.infolist()
+    limit_mb = limits.max_unpacked_bytes >> 20
+    if any(entry.flag_bits & 0x1 for entry in entries):
+        raise EncryptedFile
+    names = {entry.filename for entry in entries}
+    if (
+        len(entries) > limits.max_archive_entries
+        or sum(entry.file_size for entry in entries) > limits.max_unpacked_bytes
+    ):
+        raise BombFile(limit_mb=limit_mb)
+    # Overlapping entries let one stream be counted many times over.
+    if len(names) != len(entries) or sum(entry.compress_size for entry in entries) > len(data):
+        raise CorruptFile
+    _check_parts(archive, names)
+    left = limits.max_unpacked_bytes
+    for entry in entries:
+        left -= _unpacked_size(data, entry, left)
+        if left < 0:
+            raise BombFile(limit_mb=limit_mb)
+
+
+def _check_parts(archive: zipfile.ZipFile, names: set[str]) -> None:
+    if "[Content_Types].xml" not in names or "xl/workbook.xml" not in names:
+        kind = _("压缩包") if "[Content_Types].xml" not in names else _("其他办公文档")
+        raise WrongFileType(kind=kind)
+    try:
+        types = archive.read("[Content_Types].xml")
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError):
+        raise CorruptFile from None
+    if b"macroEnabled" in types or any(name.lower().endswith("vbaproject.bin") for name in names):
+        raise MacroFile
+
+
+def _unpacked_size(data: bytes, entry: zipfile.ZipInfo, limit: int) -> int:
+    """Unpack one entry without trusting its header; return its size, stopping beyond ``limit``.
+
+    Any part may be declared a sheet, so every part is looked at for stray cells.
+    """
+    size, tail = 0, b""
+    for piece in _unpacked(data, entry):
+        size += len(piece)
+        if size > limit:
+            return size
+        window = tail + piece
+        match = STRAY.search(window)
+        # The end may cut a tag in two; it is looked at again together with the next piece.
+        if match and match.start() < len(window) - OVERLAP:
+            raise StrayCells
+        tail = window[-OVERLAP:]
+    if STRAY.search(tail):
+        raise StrayCells
+    if size != entry.file_size:
+        raise CorruptFile
+    return size
+
+
+def _unpacked(data: bytes, entry: zipfile.ZipInfo) -> Iterator[bytes]:
+    try:
+        header = LOCAL_HEADER.unpack_from(data, entry.header_offset)
+    except struct.error:
+        raise CorruptFile from None
+    start = entry.header_offset + LOCAL_HEADER.size + header[-2] + header[-1]
+    packed = data[start : start + entry.compress_size]
+    if header[0] != ZIP or len(packed) != entry.compress_size:
+        raise CorruptFile
+    if entry.compress_type == zipfile.ZIP_STORED:
+        yield packed
+        return
+    if entry.compress_type != zipfile.ZIP_DEFLATED:
+        raise CorruptFile
+    yield from _inflated(packed)
+
+
+def _inflated(packed: bytes) -> Iterator[bytes]:
+    stream = zlib.decompressobj(-15)
+    try:
+        piece = stream.decompress(packed, CHUNK)
+        while piece:
+            yield piece
+            piece = stream.decompress(stream.unconsumed_tail, CHUNK)
+    except zlib.error:
+        raise CorruptFile from None
+    if not stream.eof:
+        raise CorruptFile

@@ -1,0 +1,86 @@
+"""Tables of roster imports: the file's fate, what was wrong with it, whom it brought."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, PrimaryKeyConstraint, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from lms.core.db import Base
+
+
+class Import(Base):
+    """One uploaded roster. ``chunks_done`` moves in the transaction that took the chunk over."""
+
+    __tablename__ = "accounts_import"
+    __table_args__ = (
+        PrimaryKeyConstraint("tenant_id", "id"),
+        CheckConstraint(
+            "state in ('checking', 'refused', 'ready', 'importing', 'done', 'cancelled')",
+            name="state",
+        ),
+        CheckConstraint("kind in ('xlsx', 'csv')", name="kind"),
+        CheckConstraint("chunks_done between 0 and chunks_total", name="chunks"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(unique=True)
+    tenant_id: Mapped[uuid.UUID]
+    file_name: Mapped[str] = mapped_column(String(200))
+    kind: Mapped[str] = mapped_column(String(4))
+    sha256: Mapped[str] = mapped_column(String(64))
+    state: Mapped[str] = mapped_column(String(20))
+    refusal_code: Mapped[str | None] = mapped_column(String(40))
+    refusal_data: Mapped[dict[str, Any]]
+    rows_total: Mapped[int]
+    rows_new: Mapped[int]
+    rows_unchanged: Mapped[int]
+    rows_changed: Mapped[int]
+    rows_bad: Mapped[int]
+    chunks_total: Mapped[int]
+    chunks_done: Mapped[int]
+    people_added: Mapped[int]
+    people_changed: Mapped[int]
+    job_id: Mapped[uuid.UUID]
+    created_by: Mapped[uuid.UUID | None]
+    created_by_name: Mapped[str] = mapped_column(String(60))
+    created_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    codes_taken_at: Mapped[datetime | None]
+    codes_taken_by_name: Mapped[str | None] = mapped_column(String(60))
+    files_forgotten_at: Mapped[datetime | None]
+
+
+class ImportFault(Base):
+    """One thing wrong in one cell. Holds no number and no name of a person."""
+
+    __tablename__ = "accounts_import_fault"
+    __table_args__ = (
+        PrimaryKeyConstraint("tenant_id", "import_id", "row_number", "column_name", "code"),
+        ForeignKeyConstraint(["tenant_id", "import_id"], ["accounts_import.tenant_id", "accounts_import.id"]),
+    )
+
+    tenant_id: Mapped[uuid.UUID]
+    import_id: Mapped[uuid.UUID]
+    row_number: Mapped[int]
+    column_name: Mapped[str] = mapped_column(String(20))
+    code: Mapped[str] = mapped_column(String(30))
+    shown: Mapped[str] = mapped_column(String(80))
+    hint: Mapped[str] = mapped_column(String(80))
+
+
+class ImportedEmployment(Base):
+    """An employment that an import started."""
+
+    __tablename__ = "accounts_import_employment"
+    __table_args__ = (
+        PrimaryKeyConstraint("tenant_id", "employment_id"),
+        ForeignKeyConstraint(["tenant_id", "import_id"], ["accounts_import.tenant_id", "accounts_import.id"]),
+        Index("ix_accounts_import_employment_tenant_id_import_id", "tenant_id", "import_id"),
+    )
+
+    tenant_id: Mapped[uuid.UUID]
+    employment_id: Mapped[uuid.UUID]
+    import_id: Mapped[uuid.UUID]

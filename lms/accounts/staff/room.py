@@ -1,0 +1,20 @@
+"""The registrations of the staff pages."""
+
+from __future__ import annotations
+
+from lms.accounts.access import P
+from lms.accounts.staff import operations, tasks
+from lms.core.access import Role
+from lms.core.i18n import lazy_gettext as _
+from lms.core.services import Kernel, NavItem
+
+
+def register(kernel: Kernel) -> None:
+    """Register the pages of staff and imports, their jobs and permissions."""
+    kernel.task(operations.CHECK, tasks.check)
+    kernel.task(operations.IMPORT, tasks.take_over)
+    kernel.task(operations.EXPORT, tasks.export_staff)
+    kernel.task(operations.BAD_ROWS, tasks.write_bad_rows)
+    kernel.ticker("staff.forget_files", tasks.forget_old_files, every_s=tasks.FORGET_EVERY_S)
+    permissions = (P.STAFF_READ, P.STAFF_EDIT, P.STAFF_REVEAL, P.STAFF_IMPORT, P.IDENTITY_CONFIRM)
+    kernel.grant(Role.ENTERPRISE_ADMIN, *permissions)

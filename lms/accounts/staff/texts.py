@@ -1,0 +1,59 @@
+"""What the screens and files say of columns, faults and states."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from lms.accounts.staff import errors
+from lms.accounts.staff.errors import RosterRefused
+from lms.core.i18n import lazy_gettext as _
+
+COLUMN_TEXTS: Mapping[str, object] = {
+    "name": _("姓名"),
+    "id_number": _("身份证号"),
+    "post": _("岗位"),
+    "department": _("部门"),
+    "phone": _("手机号"),
+    "hired_on": _("入职日期"),
+}
+FAULT_TEXTS: Mapping[str, object] = {
+    "name_missing": _("姓名为空"),
+    "name_characters": _("姓名含有数字或其他不允许的字符，或不足两个字"),
+    "name_differs": _("姓名与该身份证号的登记信息不一致，请核对证件"),
+    "id_missing": _("身份证号为空"),
+    "id_length": _("身份证号应为 18 位，实际 %(shown)s 位"),
+    "id_characters": _("身份证号含有不允许的字符"),
+    "id_birth_date": _("身份证号中的出生日期不存在或不合理"),
+    "id_check_digit": _("身份证号校验位不正确，请核对每一位"),
+    "id_as_number": _("身份证号被表格软件转成了数字，末几位已丢失；请把该列设为文本后重新填写"),
+    "id_duplicate": _("与第 %(shown)s 行的身份证号重复"),
+    "post_missing": _("岗位为空"),
+    "post_unknown": _("没有「%(shown)s」这个岗位"),
+    "department_long": _("部门名称超过 80 个字"),
+    "phone": _("手机号不正确，应为 11 位手机号"),
+    "date": _("「%(shown)s」不是有效日期，请按 2024-03-01 填写"),
+    "date_future": _("入职日期 %(shown)s 晚于今天"),
+    "date_under_age": _("入职日期 %(shown)s 时未满 16 周岁（劳动法第十五条）"),
+}
+HINT_TEXT = _("是否为「%(hint)s」？")
+STATE_TEXTS: Mapping[str, tuple[object, str]] = {
+    "checking": (_("校验中"), "info"),
+    "refused": (_("无法读取"), "bad"),
+    "ready": (_("待确认"), "warn"),
+    "importing": (_("导入中"), "info"),
+    "done": (_("已完成"), "ok"),
+    "cancelled": (_("已取消"), "muted"),
+}
+
+
+def fault_text(code: str, shown: str, hint: str) -> str:
+    """Return what is wrong, in the reader's language, with the nearest right value where one is known."""
+    text = str(FAULT_TEXTS[code]) % {"shown": shown}
+    return f"{text} {str(HINT_TEXT) % {'hint': hint}}" if hint else text
+
+
+def refusal_text(code: str | None, data: Mapping[str, object]) -> str:
+    """Return why a file could not be read, in the reader's language."""
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, RosterRefused)]
+    by_code = {kind.code: kind for kind in kinds}
+    return by_code.get(code or "", RosterRefused)(**data).text()
