@@ -11,6 +11,7 @@ from lms.accounts.faces.queries import (
     portrait_bytes,
     portrait_key,
 )
+from lms.accounts.labels import advice_texts, role_name
 from lms.accounts.operations import (
     NewEmployment,
     NewEnterprise,
@@ -66,6 +67,7 @@ __all__ = [
     "Rule",
     "active_employment",
     "administrators_of",
+    "advice_texts",
     "answer_consent",
     "confirm_identity",
     "employ",
@@ -99,6 +101,7 @@ __all__ = [
     "register_people",
     "register_person",
     "revoke_role",
+    "role_name",
     "rule",
     "verify_face",
 ]

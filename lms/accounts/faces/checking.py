@@ -20,6 +20,7 @@ from lms.accounts.errors import (
 )
 from lms.accounts.faces import operations, queries
 from lms.accounts.faces.models import FaceTemplate, FaceVerification
+from lms.accounts.labels import advice_texts
 from lms.core import audit, clock, ids
 from lms.core.access import Actor
 from lms.core.errors import NotFound
@@ -34,14 +35,18 @@ WINDOW = timedelta(hours=1)
 class FaceCheck:
     """The answer of one check: ``match``, ``no_match``, ``undetermined`` or ``confirmed_by_admin``.
 
-    ``advice`` holds codes of ``lms.core.faces.api.Advice``. There is no similarity: it would help
-    an attacker to climb towards a match.
+    ``advice_codes`` are those of ``lms.core.faces.api.Advice``, ``advice`` the same as lazy texts
+    for the person. There is no similarity: it would help an attacker to climb towards a match.
     """
 
     outcome: str
-    advice: tuple[str, ...]
+    advice_codes: tuple[str, ...]
     verification_id: uuid.UUID
     engine_id: str
+
+    @property
+    def advice(self) -> tuple[object, ...]:
+        return advice_texts(self.advice_codes)
 
     @property
     def passed(self) -> bool:
@@ -260,7 +265,7 @@ def _told(
         "engine_version": result.engine_version if result else "",
         "model_sha256": result.model_sha256 if result else "",
         "liveness": result.liveness if result else "none",
-        "advice": list(check.advice),
+        "advice": list(check.advice_codes),
         "evidence_key": key,
         "evidence_expires_at": now + standing.evidence_kept if key else None,
         "at": now,
