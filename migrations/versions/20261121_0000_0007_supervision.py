@@ -59,7 +59,7 @@ VIEWS = {
         "select distinct tenant_id, person_id from courses_credit",
     ),
     "exams_attempt_figures": (
-        "Graded attempts with the month of grading and the month of the enrolment's deadline.",
+        "Graded attempts with the month of grading and the month of the deadline.",
         f"""
         select tenant_id, person_id, enrolment_id, attempt_no, passed, graded_at,
                date_trunc('month', graded_at at time zone '{ZONE}')::date as month,
