@@ -16,6 +16,7 @@ const BEAT_MS = 5000;
 const RATE_MAX = 1.5;
 const SEEK_SLACK_S = 0.75;
 const SERVER_SLACK_S = 15;
+const REFUSED_SLACK_S = 1;
 
 class Player {
   constructor(root) {
@@ -154,7 +155,7 @@ class Player {
       const answer = await send('POST', this.set.beatUrl, { session: this.set.session, events }, { keepalive: leaving });
       if (answer.ok) {
         this.pending = this.pending.filter((e) => !batch.includes(e));
-        this.heard(answer.data);
+        this.heard(answer.data, batch.reduce((max, e) => Math.max(max, e.to_s), 0));
       } else if (answer.status < 500 && answer.status !== 429) {
         this.video.pause();
         this.say(answer.data?.message ?? t('视频无法播放，请检查网络后刷新页面'));
@@ -166,7 +167,8 @@ class Player {
     }
   }
 
-  heard(data) {
+  heard(data, sentTo) {
+    if (this.first && sentTo > data.furthest_s + REFUSED_SLACK_S) this.rewind(data.furthest_s);
     const unsent = this.pending.reduce((max, e) => Math.max(max, e.to_s), 0);
     const at = this.video.currentTime;
     this.furthest = Math.max(data.furthest_s, unsent, Math.min(this.furthest, data.furthest_s + SERVER_SLACK_S));
@@ -176,6 +178,15 @@ class Player {
     if (say.textContent === t('网络中断，学习记录恢复后补传')) say.textContent = '';
     if (data.completed && !this.done) { this.done = true; this.say(t('本节已学完'), data.next_url); }
     if (data.face_check_due) this.checkFace();
+  }
+
+  /** The server did not credit all of it: what comes next would be a jump, so go on from where it stands. */
+  rewind(toS) {
+    this.pending = this.pending.filter((e) => e.to_s <= toS);
+    this.furthest = toS;
+    this.last = null;
+    this.video.currentTime = toS;
+    this.say(t('有一段没有计入学时，从这里继续'));
   }
 
   // --- face check ---------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ const EN = {
   '还有答案没有同步，请等网络恢复后交卷': 'Some answers are not synchronised yet. Submit when the connection is back.',
   '试卷已交，正在跳转': 'The paper has been submitted.',
   '首次学习不可快进到未学习的部分': 'On first viewing you cannot skip ahead.',
+  '有一段没有计入学时，从这里继续': 'Part of this was not credited; continue from here',
   '已学 {a} / {b}': 'Credited {a} / {b}',
   '视频无法播放，请检查网络后刷新页面': 'The video cannot be played. Check the network and reload.',
   '此浏览器不能播放该视频，请换用新版浏览器': 'This browser cannot play the video. Please use a newer one.',
