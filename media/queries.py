@@ -97,8 +97,12 @@ def with_address(page: Page[AssetRow], address: str) -> Page[AssetRow]:
 def detail(session: Session, actor: Actor, asset_id: uuid.UUID) -> AssetDetail:
     """Return a video of the actor's tenant with its progress; raises NotFound."""
     asset = access_asset(session, actor, asset_id)
-    query = select(Caption.language, Caption.cue_count).where(Caption.asset_id == asset_id).order_by(Caption.language)
-    captions = tuple((language, count) for language, count in session.execute(query))
+    query = (
+        select(Caption.language, Caption.cue_count)
+        .where(Caption.asset_id == asset_id)
+        .order_by(Caption.language.desc())
+    )
+    captions = tuple((language, count) for language, count in session.execute(query.order_by(Caption.language.desc())))
     qualities = tuple(f"{item['name']} · {item['width_px']}×{item['height_px']}" for item in asset.renditions)
     return AssetDetail(
         row=_row(asset),

@@ -170,7 +170,8 @@ def credit_beat(progress: Progress, clock: Clock, events: Sequence[Played], rule
         left_s -= length_s
         judged_one, progress = _take(progress, played, length_s)
         judged.append(judged_one)
-    carry_s = round(min(max(left_s, 0.0), rules.carry_s * rules.max_rate), 2)
+    # Only a page that is playing may have its report late; waiting saves nothing up.
+    carry_s = round(min(max(left_s, 0.0), rules.carry_s * rules.max_rate), 2) if events else 0.0
     earned_s = round(progress.credited_s - before_s, 2)
     return Credit(tuple(judged), progress, earned_s, carry_s)
 
@@ -187,6 +188,9 @@ def _refusal(
         return ExclusionReason.TOO_FAST
     if played.from_s > progress.furthest_s + rules.jump_tolerance_s:
         return ExclusionReason.SKIPPED
+    # A report that comes twice (its answer was lost) needs no time: it earns nothing.
+    if any(from_s <= played.from_s and played.to_s <= to_s for from_s, to_s in progress.covered):
+        return ExclusionReason.REPEATED
     if min(played.to_s, progress.duration_s) - played.from_s > left_s + rules.clip_slack_s:
         return ExclusionReason.TOO_FAST
     return None

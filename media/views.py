@@ -106,7 +106,7 @@ def asset_detail(asset_id: uuid.UUID) -> ResponseReturnValue:
     """Show a video: its state while it is worked on, a preview once it plays."""
     found = queries.detail(web.db(), web.actor(), asset_id)
     is_fragment = bool(request.headers.get("HX-Request"))
-    languages = tuple(language for language, _count in reversed(found.captions))
+    languages = tuple(language for language, _count in found.captions)
     page = render_template(
         "media/_asset_state.html" if is_fragment else "media/asset.html",
         found=found,

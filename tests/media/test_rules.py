@@ -87,6 +87,17 @@ def test_time_left_by_a_late_report_serves_the_next_one() -> None:
     assert early.earned_s == 5
 
 
+def test_a_report_sent_again_takes_no_time_from_the_next() -> None:
+    first = beat(LESSON, 5, (0, 7.5))
+    again = beat(first.progress, 5, (0, 7.5), (7.5, 15))
+    assert (again.earned_s, again.progress.covered) == (7.5, ((0, 15),))
+
+
+def test_waiting_saves_no_time_up() -> None:
+    waited = beat(LESSON, 60)
+    assert (waited.earned_s, waited.carry_s) == (0, 0)
+
+
 @pytest.mark.parametrize(
     "raw", [[{"from_s": 0}], [{"from_s": float("nan"), "to_s": 1}], [{"from_s": "0", "to_s": 1}], ["x"], [{}] * 99]
 )
