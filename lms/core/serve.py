@@ -48,7 +48,7 @@ def web_command(port: int) -> list[str]:
         "--no-ws",
         "--respawn-failed-workers",
         "--log-level",
-        "warning",
+        "error",
         "wsgi:app",
     ]
 
