@@ -159,7 +159,7 @@ def credit_beat(progress: Progress, clock: Clock, events: Sequence[Played], rule
     judged: list[Judged] = []
     before_s = progress.credited_s
     for played in events:
-        reason = _refusal(played, progress, clock, left_s, rules)
+        reason = ExclusionReason.PARALLEL if clock.is_parallel else _refusal(played, progress, left_s, rules)
         if reason is ExclusionReason.TOO_FAST and is_after_gap and played.rate <= rules.max_rate:
             reason = ExclusionReason.PAUSE_GAP
         if reason is not None:
@@ -176,11 +176,7 @@ def credit_beat(progress: Progress, clock: Clock, events: Sequence[Played], rule
     return Credit(tuple(judged), progress, earned_s, carry_s)
 
 
-def _refusal(
-    played: Played, progress: Progress, clock: Clock, left_s: float, rules: CreditRules
-) -> ExclusionReason | None:
-    if clock.is_parallel:
-        return ExclusionReason.PARALLEL
+def _refusal(played: Played, progress: Progress, left_s: float, rules: CreditRules) -> ExclusionReason | None:
     is_inside = 0 <= played.from_s < played.to_s <= progress.duration_s + END_SLACK_S
     if not is_inside or played.rate <= 0:
         return ExclusionReason.OUT_OF_RANGE
