@@ -86,7 +86,7 @@ class Certificate(Base):
         PrimaryKeyConstraint("person_id", "id"),
         ForeignKeyConstraint(["scheme_code", "scheme_version"], ["certs_scheme.code", "certs_scheme.version"]),
         ForeignKeyConstraint(["signer_key_id"], ["certs_issuer_key.key_id"]),
-        UniqueConstraint("person_id", "scheme_code", "cycle"),
+        UniqueConstraint("person_id", "scheme_code", "enrolment_id"),
         UniqueConstraint("person_id", "attempt_id"),
         CheckConstraint("state in ('requested', 'issued', 'failed')", name="state"),
         CheckConstraint("status in ('valid', 'suspended', 'revoked', 'cancelled', 'superseded')", name="status"),

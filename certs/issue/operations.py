@@ -50,7 +50,8 @@ def request_certificate(
     """Ask for the certificate that a passed attempt earns; return its id.
 
     None when the programme leads to none, a requirement is missing (audited with what is), or the
-    person has it already: per person, scheme and cycle there is one. Worker scope.
+    person has it already: per person, scheme and enrolment (one cycle of the programme) there is
+    one. Worker scope.
     """
     earned = _earned(session, person_id, attempt_id)
     if earned is None:
@@ -70,7 +71,7 @@ def request_certificate(
     held = (
         Certificate.person_id == person_id,
         Certificate.scheme_code == earned.scheme.code,
-        Certificate.cycle == earned.enrolment.cycle,
+        Certificate.enrolment_id == earned.enrolment.enrolment_id,
     )
     if session.scalar(select(Certificate.id).where(*held)):
         return None

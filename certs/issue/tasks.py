@@ -63,7 +63,7 @@ def _order(services: Services, session: Session, person_id: uuid.UUID, certifica
     ).first()
     if found is None:
         return None
-    certificate, scheme = found.tuple()
+    certificate, scheme = found
     return IssueOrder(
         certificate=certificate,
         scheme_name_zh=scheme.name_zh,

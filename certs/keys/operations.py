@@ -64,12 +64,8 @@ def make_keys(session: Session, actor: Actor) -> bool:
 
 def signing_keys(session: Session) -> SigningKeys:
     """Return the keys in force, parsed once per process. Worker scope. Raises NoKeys."""
-    rows = session.scalars(
-        select(IssuerKey)
-        .distinct(IssuerKey.kind)
-        .where(IssuerKey.kind.in_(SIGNING_KINDS))
-        .order_by(IssuerKey.kind, IssuerKey.created_at.desc())
-    ).all()
+    query = select(IssuerKey).where(IssuerKey.kind.in_(SIGNING_KINDS)).order_by(IssuerKey.created_at)
+    rows = session.scalars(query)
     newest = {row.kind: row for row in rows}
     if len(newest) != len(SIGNING_KINDS):
         raise NoKeys("run `anzheng certs init`: there are no keys to sign certificates with")
@@ -93,15 +89,8 @@ def public_keys(session: Session, kind: str) -> list[IssuerKey]:
 
 def _parse(session: Session, newest: dict[str, IssuerKey]) -> SigningKeys:
     vault = services_of(session).vault
-    sealed = dict(
-        session.execute(
-            select(IssuerSecret.key_id, IssuerSecret.private_sealed).where(
-                IssuerSecret.key_id.in_([row.key_id for row in newest.values()])
-            )
-        )
-        .tuples()
-        .all()
-    )
+    wanted = IssuerSecret.key_id.in_([row.key_id for row in newest.values()])
+    sealed = {row.key_id: row.private_sealed for row in session.scalars(select(IssuerSecret).where(wanted))}
     opened = {kind: vault.decrypt(sealed[row.key_id], context=_context(row.key_id)) for kind, row in newest.items()}
     pdf = newest["pdf"]
     return SigningKeys(

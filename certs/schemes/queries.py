@@ -23,9 +23,6 @@ def scheme_in_force(session: Session, code: str, on: date) -> Scheme:
 
 def scheme_choices(session: Session) -> list[tuple[str, str, str]]:
     """Return code, Chinese and English name of every scheme, each in its newest version."""
-    rows = session.execute(
-        select(Scheme.code, Scheme.name_zh, Scheme.name_en)
-        .distinct(Scheme.code)
-        .order_by(Scheme.code, Scheme.version.desc())
-    )
-    return [(code, name_zh, name_en) for code, name_zh, name_en in rows]
+    rows = session.execute(select(Scheme.code, Scheme.name_zh, Scheme.name_en).order_by(Scheme.code, Scheme.version))
+    newest = {code: (code, name_zh, name_en) for code, name_zh, name_en in rows}
+    return list(newest.values())

@@ -111,7 +111,10 @@ def _create_certificates() -> None:
             ["signer_key_id"], ["certs_issuer_key.key_id"], name="fk_certs_certificate_signer_key_id"
         ),
         sa.UniqueConstraint(
-            "person_id", "scheme_code", "cycle", name="uq_certs_certificate_person_id_scheme_code_cycle"
+            "person_id",
+            "scheme_code",
+            "enrolment_id",
+            name="uq_certs_certificate_person_id_scheme_code_enrolment_id",
         ),
         sa.UniqueConstraint("person_id", "attempt_id", name="uq_certs_certificate_person_id_attempt_id"),
         sa.CheckConstraint("state in ('requested', 'issued', 'failed')", name="ck_certs_certificate_state"),

@@ -1,0 +1,201 @@
+"""Makes what a certificate is earned from: an enterprise, a person in it, learning done, an exam passed."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import secrets
+import uuid
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from flask.testing import FlaskClient
+from sqlalchemy import insert, select
+from stdnum.cn import ric
+
+import lms.accounts.api as accounts
+from certs.models import Certificate
+from exams.attempts.models import Attempt
+from exams.bank.models import Blueprint
+from exams.events import AttemptGraded
+from lms.accounts.sign_in.operations import activated_among, open_account, open_session
+from lms.core import clock, events, ids, worker
+from lms.core.access import SYSTEM, Role
+from lms.core.services import Services
+from lms.core.tenancy import AUTH_SCOPE, WORKER_SCOPE
+from lms.core.web import SESSION_COOKIE_KEY, AnzhengFlask
+from lms.courses.learning.models import Enrolment
+from tests.conftest import Worker
+
+PROGRAMME = "chem-safety-manager-junior"
+SCHEME = "chem-safety-manager-junior"
+POST = "chem_safety_manager"
+COUNTY = 410305
+OTHER_COUNTY = 410922
+CHEMICALS = "26"
+_serial = itertools.count(random.SystemRandom().randrange(10**8))
+
+
+@dataclass(frozen=True, slots=True)
+class Learner:
+    """One employed person."""
+
+    person_id: uuid.UUID
+    tenant_id: uuid.UUID
+    employment_id: uuid.UUID
+    name: str
+
+
+def credit_code() -> str:
+    """Make a fresh valid unified social credit code (GB 32100)."""
+    body = f"91410300{next(_serial):09d}"
+    alphabet = "0123456789ABCDEFGHJKLMNPQRTUWXY"
+    total = sum(alphabet.index(char) * 3**place % 31 for place, char in enumerate(body))
+    return body + alphabet[(31 - total % 31) % 31]
+
+
+def id_number() -> str:
+    """Make a fresh valid id number."""
+    serial = next(_serial)
+    born = date(1960, 1, 1) + timedelta(days=serial // 1000 % 14_000)
+    body = f"410305{born:%Y%m%d}{serial % 1000:03d}"
+    return body + ric.calc_check_digit(body + "0")
+
+
+def make_enterprise(services: Services, *, region_code: int = COUNTY, industry_code: str = CHEMICALS) -> uuid.UUID:
+    """Register an enterprise."""
+    with services.db.transaction(WORKER_SCOPE) as session:
+        new = accounts.NewEnterprise(
+            name=f"蓝港化工{next(_serial)}有限公司",
+            credit_code=credit_code(),
+            region_code=region_code,
+            industry_code=industry_code,
+            risk_class="high",
+            size_class="small",
+            licence_number="豫WH安许证字〔2024〕0031",
+            licence_valid_until=date(2028, 5, 31),
+        )
+        return accounts.register_enterprise(session, SYSTEM, new)
+
+
+def make_department(services: Services, *, region_code: int = COUNTY, **scope: Any) -> uuid.UUID:
+    """Register a supervising department."""
+    with services.db.transaction(WORKER_SCOPE) as session:
+        return accounts.register_department(
+            session, SYSTEM, name="应急管理局", credit_code=credit_code(), region_code=region_code, **scope
+        )
+
+
+def make_learner(services: Services, tenant_id: uuid.UUID, *, name: str = "王建军") -> Learner:
+    """Employ a fresh person."""
+    number = id_number()
+    with services.db.transaction(WORKER_SCOPE) as session:
+        new = accounts.NewEmployment(name=name, id_number=number, post_code=POST, hired_on=date(2026, 1, 5))
+        employment_id = accounts.employ(session, SYSTEM, tenant_id, new)
+        person_id = accounts.employment(session, tenant_id, employment_id).person_id
+    return Learner(person_id, tenant_id, employment_id, name)
+
+
+def make_official(services: Services, department_id: uuid.UUID, role: Role = Role.REGULATOR) -> uuid.UUID:
+    """Make a person who plays a part for a department or an enterprise."""
+    with services.db.transaction(WORKER_SCOPE) as session:
+        person_id = accounts.register_person(session, name="李敏", id_number=id_number())
+        accounts.grant_role(session, SYSTEM, person_id=person_id, tenant_id=department_id, role=role)
+    return person_id
+
+
+def client_for(
+    app: AnzhengFlask, jobs_services: Services, person_id: uuid.UUID, tenant_id: uuid.UUID, role: Role
+) -> FlaskClient:
+    """Return a browser in which the person is signed in."""
+    with jobs_services.db.transaction(WORKER_SCOPE) as session:
+        if not activated_among(session, [person_id]):
+            open_account(session, SYSTEM, person_id=person_id, login_name=None, password=secrets.token_hex(12))
+    web_services: Services = app.extensions["anzheng"]
+    with web_services.db.transaction(AUTH_SCOPE) as session:
+        opened = open_session(session, person_id, tenant_id, role, "test")
+    client = app.test_client()
+    with client.session_transaction() as cookie:
+        cookie[SESSION_COOKIE_KEY] = opened.token
+    return client
+
+
+def pass_exam(services: Services, learner: Learner, *, score: int = 90, learned: bool = True) -> AttemptGraded:
+    """Write down a learned enrolment and its graded attempt, and announce the attempt."""
+    now = clock.now()
+    with services.db.transaction(WORKER_SCOPE) as session:
+        enterprise = accounts.enterprise(session, learner.tenant_id)
+        common = {
+            "person_id": learner.person_id,
+            "tenant_id": learner.tenant_id,
+            "region_code": enterprise.region_code,
+            "industry_code": enterprise.industry_code,
+            "programme_code": PROGRAMME,
+        }
+        enrolment_id, attempt_id = ids.new_id(), ids.new_id()
+        session.execute(
+            insert(Enrolment).values(
+                **common,
+                id=enrolment_id,
+                employment_id=learner.employment_id,
+                programme_version=1,
+                assignment_id=ids.new_id(),
+                cycle=1,
+                due_on=clock.today() + timedelta(days=10),
+                state="learned" if learned else "learning",
+                created_at=now,
+                learning_completed_at=now if learned else None,
+            )
+        )
+        plan = session.scalars(select(Blueprint).order_by(Blueprint.version.desc())).first()
+        assert plan is not None
+        session.execute(
+            insert(Attempt).values(
+                **common,
+                id=attempt_id,
+                enrolment_id=enrolment_id,
+                blueprint_code=plan.code,
+                blueprint_version=plan.version,
+                attempt_no=1,
+                seed=1,
+                pass_score=80,
+                state="graded",
+                started_at=now - timedelta(minutes=30),
+                deadline_at=now,
+                closes_at=now,
+                submitted_at=now,
+                submit_reason="person",
+                graded_at=now,
+                score=score,
+                passed=score >= 80,
+                due_on=None,
+                identity_verification_id=ids.new_id(),
+            )
+        )
+        event = AttemptGraded(
+            version=1,
+            attempt_id=attempt_id,
+            enrolment_id=enrolment_id,
+            score=score,
+            passed=score >= 80,
+            due_on=None,
+            at=now,
+            **common,
+        )
+        events.publish(session, event)
+    return event
+
+
+def certificate_rows(services: Services, person_id: uuid.UUID) -> list[Certificate]:
+    """Return what is stored of a person's certificates."""
+    with services.db.transaction(WORKER_SCOPE, read_only=True) as session:
+        return list(session.scalars(select(Certificate).where(Certificate.person_id == person_id)))
+
+
+def settle(queue_worker: Worker) -> None:
+    """Do what is queued, and what that queues: one drain may end while its last job still enqueues."""
+    for _ in range(6):
+        queue_worker.drain()
+        if not worker.count_waiting(queue_worker.services):
+            return
