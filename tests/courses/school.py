@@ -38,7 +38,8 @@ def credit_code() -> str:
 def id_number() -> str:
     """Return an identity number with its check digit (GB 11643)."""
     noise = uuid.uuid4().int
-    digits = f"410102{1950 + noise % 50}{1 + noise // 50 % 12:02d}{1 + noise // 600 % 28:02d}{noise // 16800 % 1000:03d}"
+    born = f"{1950 + noise % 50}{1 + noise // 50 % 12:02d}{1 + noise // 600 % 28:02d}"
+    digits = f"410102{born}{noise // 16800 % 1000:03d}"
     weights = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
     total = sum(int(digit) * weight for digit, weight in zip(digits, weights, strict=True))
     return digits + "10X98765432"[total % 11]
@@ -147,7 +148,9 @@ class School:
         """Move a person's planned checks to a known moment: what the server draws is random."""
         with self.jobs.db.transaction(WORKER_SCOPE) as session:
             session.execute(
-                update(FaceCheck).where(FaceCheck.person_id == person_id, FaceCheck.state == "planned").values(at_s=at_s)
+                update(FaceCheck)
+                .where(FaceCheck.person_id == person_id, FaceCheck.state == "planned")
+                .values(at_s=at_s)
             )
 
 

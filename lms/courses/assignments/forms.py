@@ -11,6 +11,7 @@ from wtforms.validators import InputRequired, Length, ValidationError
 from lms.core import clock
 from lms.core.i18n import lazy_gettext as _
 from lms.courses.assignments import rules
+from lms.courses.choices import choices
 
 
 class AssignmentForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
@@ -19,10 +20,10 @@ class AssignmentForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     programme_code = SelectField(_("培训项目"), [InputRequired(_("请选择培训项目"))])
     target = RadioField(
         _("对象"),
-        choices=[("post", _("按岗位（含以后入职的员工）")), ("people", _("指定人员"))],
+        choices=choices([("post", _("按岗位（含以后入职的员工）")), ("people", _("指定人员"))]),
         default="post",
     )
-    post_code = SelectField(_("岗位"))
+    post_code = SelectField(_("岗位"), default="")
     due_on = DateField(_("完成期限"), [InputRequired(_("请选择完成期限"))])
 
     def validate_due_on(self, field: DateField) -> None:
@@ -39,7 +40,7 @@ class AssignmentForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
 class DecisionForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     """An administrator's word on a referred face check."""
 
-    same_person = RadioField(choices=[("yes", _("确认是本人")), ("no", _("不是本人"))])
+    same_person = RadioField(choices=choices([("yes", _("确认是本人")), ("no", _("不是本人"))]))
     reason = StringField(_("原因"), [InputRequired(), Length(max=300)])
 
 

@@ -18,6 +18,7 @@ from lms.courses.access import P
 from lms.courses.assignments import operations, queries, rules
 from lms.courses.assignments.forms import AssignmentForm, DecisionForm, parse_ids
 from lms.courses.catalogue.queries import programmes
+from lms.courses.choices import choices
 from lms.courses.learning import checks
 from lms.courses.pages import bp
 from lms.courses.tasks import EXPORT_ASSIGNMENTS, EXPORT_PEOPLE
@@ -72,9 +73,9 @@ def export_assignments() -> ResponseReturnValue:
 
 def _offer(form: AssignmentForm) -> AssignmentForm:
     session = web.db()
-    form.programme_code.choices = [(p.code, in_language(p.name_zh, p.name_en)) for p in programmes(session)]
+    form.programme_code.choices = choices((p.code, in_language(p.name_zh, p.name_en)) for p in programmes(session))
     listed = [(p.code, in_language(p.name_zh, p.name_en)) for p in accounts.posts(session)]
-    form.post_code.choices = [("", _("请选择岗位")), *listed]
+    form.post_code.choices = choices([("", _("请选择岗位")), *listed])
     return form
 
 

@@ -10,6 +10,7 @@ from wtforms.validators import InputRequired, Length, Optional, Regexp
 from lms.core.i18n import lazy_gettext as _
 from lms.courses.catalogue.operations import NewCourse
 from lms.courses.catalogue.rules import DraftQuestion
+from lms.courses.choices import choices
 
 LETTERS = "ABCD"
 CODE = r"^[a-z0-9]+(-[a-z0-9]+)*$"
@@ -26,8 +27,8 @@ class CourseForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     title_en = StringField(_("课程名称（英文）"), [Optional(), Length(max=200)])
     summary_zh = TextAreaField(_("简介"), [Optional(), Length(max=2000)])
     summary_en = TextAreaField(_("简介（英文）"), [Optional(), Length(max=4000)])
-    industry_tag = SelectField(_("行业"))
-    post_tag = SelectField(_("岗位"))
+    industry_tag = SelectField(_("行业"), default="")
+    post_tag = SelectField(_("岗位"), default="")
     risk_tag = SelectField(_("风险"))
 
     def course(self) -> NewCourse:
@@ -60,7 +61,7 @@ class QuestionForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
 
     kind = RadioField(
         _("题型"),
-        choices=[("single", _("单选题")), ("multiple", _("多选题")), ("true_false", _("判断题"))],
+        choices=choices([("single", _("单选题")), ("multiple", _("多选题")), ("true_false", _("判断题"))]),
         default="single",
     )
     stem_zh = TextAreaField(_("题干"), [InputRequired(_("请填写题干")), Length(max=1000)])

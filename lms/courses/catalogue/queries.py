@@ -85,12 +85,12 @@ def programmes(session: Session) -> list[ProgrammeView]:
     today = clock.today()
     rows = session.scalars(
         select(Programme)
-        .distinct(Programme.code)
         .where(Programme.effective_from <= today)
         .where(or_(Programme.effective_to.is_(None), Programme.effective_to > today))
-        .order_by(Programme.code, Programme.version.desc())
+        .order_by(Programme.code, Programme.version)
     )
-    return [_programme_view(session, row) for row in rows.all()]
+    newest = {row.code: row for row in rows}
+    return [_programme_view(session, row) for row in newest.values()]
 
 
 def programme_names(session: Session) -> dict[str, tuple[str, str]]:

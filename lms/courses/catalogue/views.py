@@ -21,6 +21,7 @@ from lms.courses.catalogue import files, operations, queries
 from lms.courses.catalogue.forms import CourseForm, LessonForm, PublishForm, QuestionForm
 from lms.courses.catalogue.operations import NewLesson, access_course, access_draft, tenant_of
 from lms.courses.catalogue.rules import DraftQuestion
+from lms.courses.choices import choices
 from lms.courses.errors import QuestionsRefused
 from lms.courses.pages import bp
 from lms.courses.rulebook import rulebook
@@ -53,13 +54,11 @@ def course_list() -> ResponseReturnValue:
 
 def _offer_tags(form: CourseForm) -> CourseForm:
     session = web.db()
-    form.industry_tag.choices = [("", _("全部行业"))] + [
-        (code, in_language(zh, en)) for code, zh, en in accounts.industries(session)
-    ]
-    form.post_tag.choices = [("", _("全部岗位"))] + [
-        (post.code, in_language(post.name_zh, post.name_en)) for post in accounts.posts(session)
-    ]
-    form.risk_tag.choices = [(risk.code, in_language(risk.name_zh, risk.name_en)) for risk in rulebook().risks]
+    industries = [(code, in_language(zh, en)) for code, zh, en in accounts.industries(session)]
+    posts = [(post.code, in_language(post.name_zh, post.name_en)) for post in accounts.posts(session)]
+    form.industry_tag.choices = choices([("", _("全部行业")), *industries])
+    form.post_tag.choices = choices([("", _("全部岗位")), *posts])
+    form.risk_tag.choices = choices((risk.code, in_language(risk.name_zh, risk.name_en)) for risk in rulebook().risks)
     return form
 
 
@@ -89,9 +88,8 @@ def _course_page(course_id: uuid.UUID, error: str | None = None) -> str:
     course = access_course(session, web.actor(), course_id)
     lessons = queries.lessons_of_course(session, course_id)
     form = PublishForm(case_lesson_id=str(course.case_lesson_id or ""))
-    form.case_lesson_id.choices = [("", _("没有案例微课"))] + [
-        (str(item.lesson_id), in_language(item.title_zh, item.title_en)) for item in lessons
-    ]
+    listed = [(str(item.lesson_id), in_language(item.title_zh, item.title_en)) for item in lessons]
+    form.case_lesson_id.choices = choices([("", _("没有案例微课")), *listed])
     return render_template(
         "courses/course.html",
         course=course,
@@ -136,10 +134,8 @@ def publish_course(course_id: uuid.UUID) -> ResponseReturnValue:
 
 def _offer_assets(form: LessonForm) -> LessonForm:
     assets = media.ready_assets(web.db(), tenant_of(web.actor()))
-    form.media_asset_id.choices = [("", _("请选择视频"))] + [
-        (str(item.asset_id), f"{item.title}（{int(item.duration_s or 0) // 60}:{int(item.duration_s or 0) % 60:02d}）")
-        for item in assets
-    ]
+    listed = [(str(a.asset_id), f"{a.title}（{int(a.duration_s) // 60}:{int(a.duration_s) % 60:02d}）") for a in assets]
+    form.media_asset_id.choices = choices([("", _("请选择视频")), *listed])
     return form
 
 
