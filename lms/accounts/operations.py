@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import delete, insert, select, text, update
+from sqlalchemy import delete, insert, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -284,15 +284,8 @@ def _start_employment(
     post_code: str,
 ) -> None:
     grant_role(session, actor, person_id=person_id, tenant_id=tenant.tenant_id, role=Role.TRAINEE)
-    audit.record(
-        session,
-        actor,
-        "accounts.employment.started",
-        subject_type="employment",
-        subject_id=employment_id,
-        tenant_id=tenant.tenant_id,
-        data={"post_code": post_code},
-    )
+    data: dict[str, object] = {"post_code": post_code}
+    _audit_employment(session, actor, "accounts.employment.started", tenant.tenant_id, employment_id, data)
     started = EmploymentStarted(
         1, tenant.tenant_id, employment_id, person_id, post_code, tenant.region_code, tenant.industry_code
     )
@@ -307,24 +300,10 @@ def end_employment(
     Learning and certificates stay with the person, who may still sign in to see them.
     Raises NotFound, BadDates.
     """
-    row = session.scalars(
-        select(Employment)
-        .where(
-            Employment.tenant_id == tenant_id,
-            Employment.id == employment_id,
-            Employment.left_on.is_(None),
-        )
-        .with_for_update()
-    ).first()
-    if row is None:
-        raise NotFound
+    row = _lock_active(session, tenant_id, employment_id)
     if left_on < row.hired_on or left_on > clock.today():
         raise BadDates
-    session.execute(
-        update(Employment)
-        .where(Employment.tenant_id == tenant_id, Employment.id == employment_id)
-        .values(left_on=left_on)
-    )
+    row.left_on = left_on
     session.execute(
         delete(RoleGrant).where(
             RoleGrant.tenant_id == tenant_id,
@@ -332,19 +311,33 @@ def end_employment(
             RoleGrant.role != Role.TRAINEE.value,
         )
     )
-    audit.record(
-        session,
-        actor,
-        "accounts.employment.ended",
-        subject_type="employment",
-        subject_id=employment_id,
-        tenant_id=tenant_id,
-        data={"left_on": left_on.isoformat()},
-    )
+    data: dict[str, object] = {"left_on": left_on.isoformat()}
+    _audit_employment(session, actor, "accounts.employment.ended", tenant_id, employment_id, data)
     ended = EmploymentEnded(
         1, tenant_id, employment_id, row.person_id, row.post_code, row.region_code, row.industry_code
     )
     events.publish(session, ended)
+
+
+def _lock_active(session: Session, tenant_id: uuid.UUID, employment_id: uuid.UUID) -> Employment:
+    mine = (Employment.tenant_id == tenant_id, Employment.id == employment_id, Employment.left_on.is_(None))
+    row = session.scalars(select(Employment).where(*mine).with_for_update()).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def _audit_employment(
+    session: Session,
+    actor: Actor,
+    action: str,
+    tenant_id: uuid.UUID,
+    employment_id: uuid.UUID,
+    data: dict[str, object],
+) -> None:
+    audit.record(
+        session, actor, action, subject_type="employment", subject_id=employment_id, tenant_id=tenant_id, data=data
+    )
 
 
 def grant_role(session: Session, actor: Actor, *, person_id: uuid.UUID, tenant_id: uuid.UUID, role: Role) -> None:

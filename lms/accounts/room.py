@@ -11,6 +11,7 @@ from lms.accounts.faces import operations as faces
 from lms.accounts.faces import views as face_views
 from lms.accounts.sign_in import views as sign_in_views
 from lms.accounts.sign_in.loading import load_actor
+from lms.accounts.staff import room as staff
 from lms.core.access import Role
 from lms.core.i18n import lazy_gettext as _
 from lms.core.services import Kernel, NavItem
@@ -31,6 +32,7 @@ def register(kernel: Kernel) -> None:
     kernel.task(audit_tasks.VERIFY, audit_tasks.verify_audit, max_attempts=2)
     kernel.ticker("accounts.forget_expired", faces.forget_expired, every_s=FORGET_EVERY_S)
     _grant(kernel)
+    staff.register(kernel)
 
 
 def _grant(kernel: Kernel) -> None:
