@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import subprocess
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import imageio_ffmpeg
 import pytest
 from flask.testing import FlaskClient
-from tests.factories import client_for
 
-from lms.core import ids
+from lms.app import build_kernel, create_app
+from lms.core import bootstrap, ids
 from lms.core.access import Actor, Role
 from lms.core.services import Services
 from lms.core.tenancy import Scope, ScopeRole
-from lms.core.web import AnzhengFlask
+from lms.core.web import SESSION_COOKIE_KEY, AnzhengFlask
 from media import api
 from media.access import MediaPermission
+from tests.conftest import Instance
 
 Clip = Callable[..., Path]
 
@@ -94,17 +96,41 @@ def upload(services: Services) -> Callable[..., uuid.UUID]:
     return put
 
 
+@dataclass(slots=True)
+class House:
+    """The web application with sessions that the test hands out; everything behind them is real."""
+
+    app: AnzhengFlask
+    services: Services
+    sessions: dict[str, Actor] = field(default_factory=dict)
+
+    def browser(self, actor: Actor) -> FlaskClient:
+        """Return a browser in which ``actor`` is signed in with the permissions of their role."""
+        assert actor.role is not None
+        token = uuid.uuid4().hex
+        self.sessions[token] = replace(actor, permissions=self.services.kernel.permissions_of(actor.role))
+        client = self.app.test_client()
+        with client.session_transaction() as cookie:
+            cookie[SESSION_COOKIE_KEY] = token
+        return client
+
+
 Browser = Callable[[Actor], FlaskClient]
 
 
+@pytest.fixture(scope="session")
+def house(instance: Instance) -> Iterator[House]:
+    kernel = build_kernel()
+    sessions: dict[str, Actor] = {}
+    kernel.actor_loader = lambda _session, token: sessions.get(token)
+    services = bootstrap.build_services(instance.settings, kernel, admin=instance.admin)
+    app = create_app(services=services)
+    app.config.update(WTF_CSRF_ENABLED=False, PROPAGATE_EXCEPTIONS=False)
+    yield House(app, services, sessions)
+    services.db.dispose()
+
+
 @pytest.fixture
-def browser(app: AnzhengFlask, jobs_services: Services) -> Browser:
-    """Return a browser in which the actor is signed in."""
-
-    def sign_in(actor: Actor) -> FlaskClient:
-        assert actor.person_id is not None
-        assert actor.tenant_id is not None
-        assert actor.role is not None
-        return client_for(app, jobs_services, actor.person_id, actor.tenant_id, actor.role)
-
-    return sign_in
+def browser(house: House) -> Browser:
+    """Return a browser in which the given actor is signed in."""
+    return house.browser

@@ -14,9 +14,8 @@ from sqlalchemy import event
 from werkzeug.test import TestResponse
 
 from lms.core.access import Actor
-from lms.core.services import Services
 from tests.conftest import Worker
-from tests.media.conftest import Browser, institution
+from tests.media.conftest import Browser, House, institution
 
 Upload = Callable[..., uuid.UUID]
 VTT = b"WEBVTT\n\n00:00.000 --> 00:02.000\nhello\n"
@@ -108,8 +107,8 @@ def test_foreign_videos_do_not_exist(browser: Browser, ready: uuid.UUID) -> None
     assert stranger.get(f"/media/play/{ready}/master.m3u8").status_code == 404
 
 
-def test_a_learner_plays_what_is_ready(browser: Browser, services: Services, trainee: Actor, ready: uuid.UUID) -> None:
-    client = browser(trainee)
+def test_a_learner_plays_what_is_ready(house: House, trainee: Actor, ready: uuid.UUID) -> None:
+    client, engine = house.browser(trainee), house.services.db.engine
     base = f"/media/play/{ready}"
     master = client.get(f"{base}/master.m3u8")
     assert (master.mimetype, master.headers["Cache-Control"]) == ("application/vnd.apple.mpegurl", "no-store")
@@ -123,9 +122,9 @@ def test_a_learner_plays_what_is_ready(browser: Browser, services: Services, tra
         def note(_c: object, _cursor: object, statement: str, *_rest: object, seen: list[str] = seen) -> None:
             seen.append(statement)
 
-        event.listen(services.db.engine, "before_cursor_execute", note)
+        event.listen(engine, "before_cursor_execute", note)
         answer = client.get(f"{base}/{rendition}/{segment}")
-        event.remove(services.db.engine, "before_cursor_execute", note)
+        event.remove(engine, "before_cursor_execute", note)
         assert (answer.status_code, answer.mimetype) == (200, "video/mp2t")
         assert answer.data[:1] == b"\x47"
         assert "immutable" in answer.headers["Cache-Control"]
