@@ -129,50 +129,43 @@ def _open(
 ) -> int:
     now, warning_id = clock.now(), ids.new_id()
     told = _whom_to_tell(session, total, now)
-    done = session.execute(
+    values = _case_values(total, rule, figures)
+    added = session.execute(
         insert(WarningCase)
-        .values(
-            tenant_id=total.tenant_id,
-            id=warning_id,
-            kind=kind,
-            level=rule.level,
-            state="open",
-            subject_id=subject_id,
-            region_code=total.region_code,
-            industry_code=total.industry_code,
-            period_from=total.period_from,
-            period_to=total.period_to,
-            rule_code=rule.code,
-            rule_region_code=rule.region_code,
-            rule_version=rule.version,
-            figures=figures,
-            latest=figures,
-            told=told,
-            opened_at=now,
-            closed_at=None,
-            closed_by=None,
-            closing_figures=None,
-        )
+        .values(**values, id=warning_id, kind=kind, subject_id=subject_id, told=told, opened_at=now)
         .on_conflict_do_nothing()
-    )
-    if done.rowcount == 0:  # type: ignore[attr-defined]  # a cursor result, as of every insert
+        .returning(WarningCase.id)
+    ).first()
+    if added is None:
         return 0
-    _tell(session, told, kind, rule.level or "", total.name, warning_id, ended=False)
+    level = str(rule.level)
+    _tell(session, told, kind, level, total.name, warning_id, ended=False)
     _record(session, SYSTEM, "supervision.warning.opened", total.tenant_id, warning_id, {"kind": kind, **figures})
     events.publish(
         session,
         WarningOpened(
-            version=EVENT_VERSION,
-            tenant_id=total.tenant_id,
-            warning_id=warning_id,
-            kind=kind,
-            level=rule.level or "",
-            region_code=total.region_code,
-            industry_code=total.industry_code,
-            at=now,
+            EVENT_VERSION, total.tenant_id, warning_id, kind, level, total.region_code, total.industry_code, now
         ),
     )
     return 1
+
+
+def _case_values(total: EnterpriseTotal, rule: RuleView, figures: dict[str, Any]) -> dict[str, Any]:
+    """Return what a new case takes from the enterprise's standing and from the rule that it breaks."""
+    return {
+        "tenant_id": total.tenant_id,
+        "level": rule.level,
+        "state": "open",
+        "region_code": total.region_code,
+        "industry_code": total.industry_code,
+        "period_from": total.period_from,
+        "period_to": total.period_to,
+        "rule_code": rule.code,
+        "rule_region_code": rule.region_code,
+        "rule_version": rule.version,
+        "figures": figures,
+        "latest": figures,
+    }
 
 
 def _whom_to_tell(session: Session, total: EnterpriseTotal, now: datetime) -> list[dict[str, Any]]:
@@ -305,7 +298,7 @@ def add_note(session: Session, actor: Actor, warning_id: uuid.UUID, kind: str, b
     """
     case = access_warning(session, warning_id)
     note_id = ids.new_id()
-    done = session.execute(
+    added = session.execute(
         insert(WarningNote)
         .values(
             tenant_id=case.tenant_id,
@@ -321,8 +314,9 @@ def add_note(session: Session, actor: Actor, warning_id: uuid.UUID, kind: str, b
             at=clock.now(),
         )
         .on_conflict_do_nothing()
-    )
-    if done.rowcount == 0:  # type: ignore[attr-defined]  # a cursor result, as of every insert
+        .returning(WarningNote.id)
+    ).first()
+    if added is None:
         raise AlreadyAcknowledged
     _record(session, actor, f"supervision.warning.{_DEEDS[kind]}", case.tenant_id, case.id, {"note_id": str(note_id)})
     return note_id
