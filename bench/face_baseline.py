@@ -16,7 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from lms.core.adapters.faces_sface import DETECT_SCORE_MIN, DETECTOR, RECOGNISER
+from lms.core.faces.adapters.sface import DETECT_SCORE_MIN, DETECTOR, RECOGNISER
 from lms.core.faces.api import enrol, load_engine, verify
 from lms.core.faces.modelfiles import packaged_models
 

@@ -54,7 +54,7 @@ class Vault:
 
     def digest(self, value: str, *, kind: str) -> bytes:
         """Return the keyed digest by which a personal value is found (32 bytes)."""
-        return hmac.new(self._lookup_key, f"{kind}\x00{value}".encode(), hashlib.sha256).digest()
+        return hmac.digest(self._lookup_key, f"{kind}\x00{value}".encode(), "sha256")
 
 
 class SealingKey:

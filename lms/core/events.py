@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, get_type_hints
@@ -21,15 +20,6 @@ DELIVER = "core.deliver"
 @dataclass(frozen=True, slots=True)
 class Event:
     """Base of events: frozen dataclasses of ids and plain values, with a ``version``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Subscription:
-    """One hearer of one event type; ``name`` is stable, for it stands in queued jobs."""
-
-    name: str
-    handler: Callable[[Session, Any], None]
-    inline: bool
 
 
 def publish(session: Session, event: Event) -> None:

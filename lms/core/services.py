@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from lms.core.access import Actor, Role
     from lms.core.crypto import SealingKey, Vault
     from lms.core.db import Database
-    from lms.core.events import Event, Subscription
     from lms.core.settings import Settings
     from lms.core.storage import Storage
 
@@ -52,6 +51,15 @@ class Ticker:
     every_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """One hearer of one event type; ``name`` is stable, for it stands in queued jobs."""
+
+    name: str
+    handler: Callable[[Session, Any], None]
+    inline: bool
+
+
 @dataclass(slots=True)
 class Kernel:
     """The rooms register here; core reads it and so never imports a room."""
@@ -59,7 +67,7 @@ class Kernel:
     blueprints: list[Blueprint] = field(default_factory=list)
     tasks: dict[str, Task] = field(default_factory=dict)
     tickers: list[Ticker] = field(default_factory=list)
-    events: dict[str, type[Event]] = field(default_factory=dict)
+    events: dict[str, type[Any]] = field(default_factory=dict)
     subscriptions: dict[str, list[Subscription]] = field(default_factory=dict)
     grants: dict[Role, set[str]] = field(default_factory=dict)
     nav: list[NavItem] = field(default_factory=list)
@@ -81,15 +89,13 @@ class Kernel:
 
     def subscribe(
         self,
-        event_type: type[Event],
+        event_type: type[Any],
         handler: Callable[[Session, Any], None],
         *,
         name: str,
         inline: bool = False,
     ) -> None:
         """Hear of an event: inline in its transaction (insert-only), else by one job later."""
-        from lms.core.events import Subscription  # noqa: PLC0415 - events needs Services' type
-
         self.events[event_type.__name__] = event_type
         self.subscriptions.setdefault(event_type.__name__, []).append(Subscription(name, handler, inline))
 

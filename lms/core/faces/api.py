@@ -77,7 +77,7 @@ __all__ = [
 ]
 
 DEFAULT_ENGINE = "sface"
-ENGINES = {"sface": "lms.core.adapters.faces_sface", "dlib": "lms.core.adapters.faces_dlib"}
+ENGINES = {"sface": "lms.core.faces.adapters.sface", "dlib": "lms.core.faces.adapters.dlib"}
 
 
 class _Adapter(Protocol):
