@@ -8,6 +8,7 @@ from collections.abc import Callable
 import click
 
 from lms.accounts import operations
+from lms.accounts.models import TenantKind
 from lms.accounts.operations import NewEnterprise
 from lms.accounts.sign_in.operations import activated_among, issue_activation_code
 from lms.core.access import SYSTEM, Role
@@ -36,6 +37,13 @@ def _refuse(error: DomainError) -> click.ClickException:
 @click.option("--risk", type=click.Choice(["high", "ordinary"]), default="ordinary", show_default=True)
 @click.option("--size", type=click.Choice(["large", "medium", "small", "micro"]), default="small", show_default=True)
 @click.option("--licence", default=None, help="number of the safety production licence")
+@click.option(
+    "--kind",
+    type=click.Choice(["enterprise", "institution", "association"]),
+    default="enterprise",
+    show_default=True,
+    help="institutions teach, associations examine",
+)
 @click.pass_obj
 def register_enterprise(
     build: BuildServices,
@@ -46,12 +54,13 @@ def register_enterprise(
     risk: str,
     size: str,
     licence: str | None,
+    kind: str,
 ) -> None:
-    """Register an enterprise; prints its id."""
+    """Register an enterprise, institution or association; prints its id."""
     new = NewEnterprise(name, credit_code, region, industry, risk, size, licence)
     with build("jobs").db.transaction(WORKER_SCOPE) as session:
         try:
-            click.echo(operations.register_enterprise(session, SYSTEM, new))
+            click.echo(operations.register_enterprise(session, SYSTEM, new, kind=TenantKind(kind)))
         except DomainError as error:
             raise _refuse(error) from None
 
