@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from lms.accounts.models import DepartmentScope, Employment, Post, Region, Tenan
 from lms.accounts.sign_in.models import RoleGrant
 from lms.core import audit, clock, events, ids
 from lms.core.access import Actor, Role
+from lms.core.crypto import Vault
 from lms.core.errors import NotFound
 from lms.core.services import services_of
 from lms.core.tenancy import ALL
@@ -36,10 +38,20 @@ from lms.core.tenancy import ALL
 ID_NUMBER = "id_number"
 PHONE = "phone"
 
+# One JSON text carries the rows: writing eight arrays costs the client more than the insert the server.
 REGISTER_PEOPLE = text(
-    "select digest, person_id, is_new, name_matches from accounts_register_people(cast(:ids as uuid[]),"
-    " cast(:digests as bytea[]), cast(:sealed as bytea[]), cast(:masked as text[]), cast(:names as text[]),"
-    " cast(:pinyins as text[]), cast(:sexes as text[]), cast(:births as date[]), :moment)"
+    """
+    with given as (
+      select array_agg(g.id order by g.n) as ids, array_agg(decode(g.digest, 'hex') order by g.n) as digests,
+             array_agg(decode(g.sealed, 'hex') order by g.n) as sealed, array_agg(g.masked order by g.n) as masked,
+             array_agg(g.name order by g.n) as names, array_agg(g.pinyin order by g.n) as pinyins,
+             array_agg(g.sex order by g.n) as sexes, array_agg(g.birth order by g.n) as births
+        from json_to_recordset(cast(:people as json))
+          as g(n int, id uuid, digest text, sealed text, masked text, name text, pinyin text, sex text, birth date)
+    )
+    select r.digest, r.person_id, r.is_new, r.name_matches
+      from given, accounts_register_people(ids, digests, sealed, masked, names, pinyins, sexes, births, :moment) as r
+    """
 )
 
 
@@ -187,25 +199,27 @@ def register_people(session: Session, people: Sequence[PersonEntry]) -> list[Reg
     Names and numbers must have passed ``rules``. A person of another name is refused without
     telling the register's name or id.
     """
-    vault, fresh = services_of(session).vault, [ids.new_id() for _ in people]
-    facts = [rules.id_facts(person.id_number) for person in people]
-    names = [rules.normalise_name(person.name) for person in people]
-    numbers = zip(fresh, facts, strict=True)
-    rows = session.execute(
-        REGISTER_PEOPLE,
-        {
-            "ids": fresh,
-            "digests": [vault.digest(fact.number, kind=ID_NUMBER) for fact in facts],
-            "sealed": [vault.encrypt(f.number.encode(), context=f"{ID_NUMBER}:{new}") for new, f in numbers],
-            "masked": [rules.mask_id_number(fact.number) for fact in facts],
-            "names": names,
-            "pinyins": [pinyin_key(name) for name in names],
-            "sexes": [fact.sex for fact in facts],
-            "births": [fact.birth_date for fact in facts],
-            "moment": clock.now(),
-        },
-    )
+    if not people:
+        return []
+    vault = services_of(session).vault
+    given = [_person_json(vault, n, person) for n, person in enumerate(people)]
+    rows = session.execute(REGISTER_PEOPLE, {"people": json.dumps(given, ensure_ascii=False), "moment": clock.now()})
     return [Registered(row.person_id, row.is_new, row.name_matches) for row in rows]
+
+
+def _person_json(vault: Vault, n: int, person: PersonEntry) -> dict[str, object]:
+    fresh, fact, name = ids.new_id(), rules.id_facts(person.id_number), rules.normalise_name(person.name)
+    return {
+        "n": n,
+        "id": str(fresh),
+        "digest": vault.digest(fact.number, kind=ID_NUMBER).hex(),
+        "sealed": vault.encrypt(fact.number.encode(), context=f"{ID_NUMBER}:{fresh}").hex(),
+        "masked": rules.mask_id_number(fact.number),
+        "name": name,
+        "pinyin": pinyin_key(name),
+        "sex": fact.sex,
+        "birth": fact.birth_date.isoformat(),
+    }
 
 
 def register_person(session: Session, *, name: str, id_number: str) -> uuid.UUID:

@@ -1,8 +1,9 @@
-"""The only ways to load staff rows for a request. Permissions stand in lms.accounts.access."""
+"""Permissions of the staff pages, and the only ways to load their rows for a request."""
 
 from __future__ import annotations
 
 import uuid
+from enum import StrEnum
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -11,6 +12,16 @@ from lms.accounts.models import Employment
 from lms.accounts.staff.models import Import
 from lms.core.access import Actor
 from lms.core.errors import NotFound
+
+
+class P(StrEnum):
+    """What one may do with an organisation's staff."""
+
+    READ = "accounts.staff.read"
+    EDIT = "accounts.staff.edit"
+    REVEAL = "accounts.staff.reveal"
+    IMPORT = "accounts.staff.import"
+    CONFIRM = "accounts.identity.confirm"
 
 
 def tenant_of(actor: Actor) -> uuid.UUID:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -68,12 +69,11 @@ INSERT_EMPLOYMENTS = text(
     """
     insert into accounts_employment (id, tenant_id, person_id, name, name_pinyin, id_number_masked, id_number_last4,
         post_code, department_name, phone_sealed, phone_masked, hired_on, left_on, region_code, industry_code, created_at)
-      select g.id, :tenant_id, g.person_id, g.name, g.pinyin, g.masked, g.last4, g.post, g.department, g.phone_sealed,
-             g.phone_masked, g.hired_on, null, :region_code, :industry_code, :moment
-        from unnest(cast(:ids as uuid[]), cast(:person_ids as uuid[]), cast(:names as text[]), cast(:pinyins as text[]),
-                    cast(:masked as text[]), cast(:last4 as text[]), cast(:posts as text[]), cast(:departments as text[]),
-                    cast(:phones_sealed as bytea[]), cast(:phones_masked as text[]), cast(:hired as date[]))
-          as g(id, person_id, name, pinyin, masked, last4, post, department, phone_sealed, phone_masked, hired_on)
+      select g.id, :tenant_id, g.person_id, g.name, g.pinyin, g.masked, g.last4, g.post, g.department,
+             decode(g.phone_sealed, 'hex'), g.phone_masked, g.hired_on, null, :region_code, :industry_code, :moment
+        from json_to_recordset(cast(:rows as json))
+          as g(id uuid, person_id uuid, name text, pinyin text, masked text, last4 text, post text, department text,
+               phone_sealed text, phone_masked text, hired_on date)
        order by g.person_id
     on conflict (tenant_id, person_id) where left_on is null do nothing
     returning id, person_id, post_code
@@ -91,11 +91,10 @@ INSERT_BROUGHT = text(
 UPDATE_EMPLOYMENTS = text(
     """
     update accounts_employment e
-       set post_code = g.post, department_name = g.department, phone_sealed = g.phone_sealed,
+       set post_code = g.post, department_name = g.department, phone_sealed = decode(g.phone_sealed, 'hex'),
            phone_masked = g.phone_masked, hired_on = g.hired_on
-      from unnest(cast(:ids as uuid[]), cast(:posts as text[]), cast(:departments as text[]),
-                  cast(:phones_sealed as bytea[]), cast(:phones_masked as text[]), cast(:hired as date[]))
-        as g(id, post, department, phone_sealed, phone_masked, hired_on)
+      from json_to_recordset(cast(:rows as json))
+        as g(id uuid, post text, department text, phone_sealed text, phone_masked text, hired_on date)
      where e.tenant_id = :tenant_id and e.id = g.id and e.left_on is null
     """
 )
@@ -238,8 +237,8 @@ def _hire(
     """Insert employments, trainee roles and their origin; return the posts of those really added."""
     if not persons:
         return []
-    fresh, moment = [ids.new_id() for _ in persons], clock.now()
-    people = [candidate for _person_id, candidate in persons]
+    moment, today = clock.now(), clock.today()
+    rows = [_hired_json(session, person_id, candidate, today) for person_id, candidate in persons]
     added = session.execute(
         INSERT_EMPLOYMENTS,
         {
@@ -247,17 +246,7 @@ def _hire(
             "region_code": tenant.region_code,
             "industry_code": tenant.industry_code,
             "moment": moment,
-            "ids": fresh,
-            "person_ids": [person_id for person_id, _candidate in persons],
-            "names": [c.name for c in people],
-            "pinyins": [pinyin_key(c.name) for c in people],
-            "masked": [base.mask_id_number(c.id_number) for c in people],
-            "last4": [c.id_number[-4:] for c in people],
-            "posts": [c.post_code for c in people],
-            "departments": [c.department for c in people],
-            "phones_sealed": [accounts.seal_phone(session, new, c.phone) for new, c in zip(fresh, people, strict=True)],
-            "phones_masked": [base.mask_phone(c.phone) for c in people],
-            "hired": [c.hired_on or clock.today() for c in people],
+            "rows": json.dumps(rows, ensure_ascii=False),
         },
     ).all()
     values = {"tenant_id": tenant.tenant_id, "moment": moment, "role": Role.TRAINEE.value}
@@ -269,24 +258,46 @@ def _hire(
 
 def _change(session: Session, tenant_id: uuid.UUID, verdicts: Sequence[Verdict]) -> list[str]:
     """Bring present employments to what the rows say; return the posts that people moved to."""
-    pairs = [(v.candidate, v.present, "phone" in v.changes) for v in verdicts if v.present]
-    if not pairs:
+    if not verdicts:
         return []
-    session.execute(
-        UPDATE_EMPLOYMENTS,
-        {
-            "tenant_id": tenant_id,
-            "ids": [present.employment_id for _c, present, _phone in pairs],
-            "posts": [c.post_code for c, _present, _phone in pairs],
-            "departments": [c.department or present.department for c, present, _phone in pairs],
-            "phones_sealed": [
-                accounts.seal_phone(session, present.employment_id, c.phone) if phone else present.phone_sealed
-                for c, present, phone in pairs
-            ],
-            "phones_masked": [
-                base.mask_phone(c.phone) if phone else present.phone_masked for c, present, phone in pairs
-            ],
-            "hired": [c.hired_on or present.hired_on for c, present, _phone in pairs],
-        },
-    )
+    rows = [
+        _changed_json(session, v.candidate, v.present, phone_changes="phone" in v.changes)
+        for v in verdicts
+        if v.present
+    ]
+    session.execute(UPDATE_EMPLOYMENTS, {"tenant_id": tenant_id, "rows": json.dumps(rows, ensure_ascii=False)})
     return [v.candidate.post_code for v in verdicts if "post" in v.changes]
+
+
+def _hired_json(session: Session, person_id: uuid.UUID, candidate: Candidate, today: date) -> dict[str, object]:
+    fresh = ids.new_id()
+    sealed = accounts.seal_phone(session, fresh, candidate.phone)
+    return {
+        "id": str(fresh),
+        "person_id": str(person_id),
+        "name": candidate.name,
+        "pinyin": pinyin_key(candidate.name),
+        "masked": base.mask_id_number(candidate.id_number),
+        "last4": candidate.id_number[-4:],
+        "post": candidate.post_code,
+        "department": candidate.department,
+        "phone_sealed": sealed.hex() if sealed else None,
+        "phone_masked": base.mask_phone(candidate.phone),
+        "hired_on": (candidate.hired_on or today).isoformat(),
+    }
+
+
+def _changed_json(
+    session: Session, candidate: Candidate, present: Present, *, phone_changes: bool
+) -> dict[str, object]:
+    sealed = present.phone_sealed
+    if phone_changes:
+        sealed = accounts.seal_phone(session, present.employment_id, candidate.phone)
+    return {
+        "id": str(present.employment_id),
+        "post": candidate.post_code,
+        "department": candidate.department or present.department,
+        "phone_sealed": sealed.hex() if sealed else None,
+        "phone_masked": base.mask_phone(candidate.phone) if phone_changes else present.phone_masked,
+        "hired_on": (candidate.hired_on or present.hired_on).isoformat(),
+    }

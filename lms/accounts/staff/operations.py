@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import and_, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from lms.accounts import operations as accounts
@@ -41,7 +41,7 @@ IMPORT = "staff.import"
 EXPORT = "staff.export"
 BAD_ROWS = "staff.bad_rows"
 MIN_REASON_CHARS = 4
-CODES_AT_ONCE = 5_000
+CODES_AT_ONCE = 1_000
 MAX_FILE_NAME_CHARS = 120
 
 SEALED_ID_NUMBER = text("select person_id, sealed from accounts_sealed_id_number(:employment)")
@@ -193,10 +193,12 @@ def _issue(
         .order_by(Employment.department_name, Employment.name_pinyin, Employment.id)
     )
     if import_id:
-        brought = select(ImportedEmployment.employment_id).where(
-            ImportedEmployment.tenant_id == tenant_id, ImportedEmployment.import_id == import_id
+        brought = and_(
+            ImportedEmployment.tenant_id == tenant_id,
+            ImportedEmployment.employment_id == Employment.id,
+            ImportedEmployment.import_id == import_id,
         )
-        query = query.where(Employment.id.in_(brought))
+        query = query.join(ImportedEmployment, brought)
     if employment_ids is not None:
         query = query.where(Employment.id.in_(list(employment_ids)))
     rows = session.execute(query).all()

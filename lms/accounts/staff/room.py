@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lms.accounts.access import P
 from lms.accounts.staff import operations, tasks
+from lms.accounts.staff.access import P
 from lms.core.access import Role
 from lms.core.i18n import lazy_gettext as _
 from lms.core.services import Kernel, NavItem
@@ -16,5 +16,4 @@ def register(kernel: Kernel) -> None:
     kernel.task(operations.EXPORT, tasks.export_staff)
     kernel.task(operations.BAD_ROWS, tasks.write_bad_rows)
     kernel.ticker("staff.forget_files", tasks.forget_old_files, every_s=tasks.FORGET_EVERY_S)
-    permissions = (P.STAFF_READ, P.STAFF_EDIT, P.STAFF_REVEAL, P.STAFF_IMPORT, P.IDENTITY_CONFIRM)
-    kernel.grant(Role.ENTERPRISE_ADMIN, *permissions)
+    kernel.grant(Role.ENTERPRISE_ADMIN, P.READ, P.EDIT, P.REVEAL, P.IMPORT, P.CONFIRM)
