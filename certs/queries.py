@@ -131,9 +131,10 @@ def certificate_page(session: Session, wanted: Filter, today: date, cursor: str 
 def all_certificates(session: Session, wanted: Filter, today: date) -> Iterator[CertificateView]:
     """Yield the whole of a list, with memory staying flat."""
     query = _filtered(wanted, today).order_by(Certificate.id.desc()).execution_options(yield_per=EXPORT_BATCH)
-    for row in session.execute(query):
-        yield _view(row, today)
-        session.expunge(row[0])
+    with session.execute(query) as rows:
+        for row in rows:
+            yield _view(row, today)
+            session.expunge(row[0])
 
 
 def history_of(session: Session, certificate: Certificate) -> Sequence[StatusEvent]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -68,20 +69,21 @@ class _Walk:
         keys = {key.key_id: key for key in public_keys(self.session, "log")}
         waiting = iter(checkpoints)
         checkpoint = next(waiting, None)
-        for leaf, event, certificate in self._leaves():
-            self._check_leaf(leaf, event, certificate)
-            self._append(leaf)
-            if checkpoint and checkpoint.tree_size == self.size:
-                self._check_checkpoint(checkpoint, keys)
-                self.last, checkpoint = checkpoint, next(waiting, None)
+        with closing(self._leaves()) as leaves:
+            for leaf, event, certificate in leaves:
+                self._check_leaf(leaf, event, certificate)
+                self._append(leaf)
+                if checkpoint and checkpoint.tree_size == self.size:
+                    self._check_checkpoint(checkpoint, keys)
+                    self.last, checkpoint = checkpoint, next(waiting, None)
         if checkpoint:
             raise BrokenError(f"checkpoint {checkpoint.tree_size} covers more leaves than there are: {self.size}")
         if self.size and (self.last is None or self.last.tree_size != self.size):
             raise BrokenError(f"leaves up to {self.size - 1} bear no checkpoint")
         self._check_node_count()
 
-    def _leaves(self) -> Iterator[Row[Leaf, StatusEvent, Certificate]]:
-        rows = self.session.execute(
+    def _leaves(self) -> Generator[Row[Leaf, StatusEvent, Certificate], None, None]:
+        query = (
             select(Leaf, StatusEvent, Certificate)
             .outerjoin(StatusEvent, StatusEvent.id == Leaf.id)
             .outerjoin(Certificate, Certificate.id == Leaf.certificate_id)
@@ -89,11 +91,12 @@ class _Walk:
             .order_by(Leaf.seq)
             .execution_options(yield_per=BATCH)
         )
-        for row in rows:
-            yield row
-            for item in row:
-                if item is not None and item in self.session:
-                    self.session.expunge(item)
+        with self.session.execute(query) as rows:
+            for row in rows:
+                yield row
+                for item in row:
+                    if item is not None and item in self.session:
+                        self.session.expunge(item)
 
     def _check_leaf(self, leaf: Leaf, event: StatusEvent | None, certificate: Certificate | None) -> None:
         named = f"leaf {leaf.id} (place {leaf.seq})"
@@ -225,13 +228,13 @@ def _check_look_ups(session: Session) -> None:
 
 
 def _check_files(services: Services, session: Session) -> None:
-    stream = session.execute(
+    query = (
         select(Certificate.id, Certificate.pdf_key, Certificate.pdf_sha256)
         .where(Certificate.state == "issued")
         .order_by(Certificate.id)
         .execution_options(yield_per=BATCH)
     )
-    for rows in stream.partitions():
+    with session.execute(query) as rows:
         for certificate_id, key, digest in rows:
             try:
                 data = services.storage.get(key or "")

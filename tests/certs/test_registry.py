@@ -1,0 +1,193 @@
+"""The log proves itself from stored rows, and names the row when one byte differs."""
+
+from __future__ import annotations
+
+import base64
+import uuid
+
+import psycopg
+import pytest
+from flask.testing import FlaskClient
+from psycopg.types.json import Jsonb
+from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
+
+from certs.adapters.pki import load_log_public_key
+from certs.models import Certificate
+from certs.registry import rules as tree
+from certs.registry import verification
+from certs.rules import Decision
+from certs.status.operations import decide
+from lms.core.access import SYSTEM
+from lms.core.services import Services
+from lms.core.tenancy import WORKER_SCOPE
+from tests.certs import certificate_world as world
+from tests.conftest import Worker
+
+Admin = psycopg.Connection[tuple[object, ...]]
+
+
+@pytest.fixture
+def certificate(jobs_services: Services, queue_worker: Worker) -> Certificate:
+    """An issued certificate that was suspended and reinstated, all of it in the log."""
+    learner = world.make_learner(jobs_services, world.make_enterprise(jobs_services))
+    world.pass_exam(jobs_services, learner)
+    world.settle(queue_worker)
+    (row,) = world.certificate_rows(jobs_services, learner.person_id)
+    for decision in (Decision.SUSPEND, Decision.REINSTATE):
+        with jobs_services.db.transaction(WORKER_SCOPE) as session:
+            decide(session, SYSTEM, row.id, decision, "现场检查")
+        queue_worker.tick("certs.sequence")
+    return row
+
+
+def _problem(services: Services, *, files: bool = False) -> str | None:
+    return verification.verify(services, files=files).problem
+
+
+def test_the_log_holds(auditor_services: Services, certificate: Certificate) -> None:
+    verdict = verification.verify(auditor_services, files=True)
+    assert verdict.problem is None
+    assert verdict.rows >= 3
+
+
+def flip(column: str, place: int) -> str:
+    """Return the SQL that alters one bit of one byte."""
+    return f"{column} = set_byte({column}, {place}, get_byte({column}, {place}) # 1)"
+
+
+CASES = {
+    "leaf data": ("certs_leaf", flip("leaf_data", 9), "certificate_id = %(id)s"),
+    "leaf hash": ("certs_leaf", flip("leaf_hash", 0), "certificate_id = %(id)s"),
+    "leaf time": ("certs_leaf", "at = at + interval '1 microsecond'", "certificate_id = %(id)s"),
+    "node": ("certs_tree_node", flip("digest", 5), "level = 1 and position = 0"),
+    "root": ("certs_checkpoint", flip("root", 5), "tree_size = %(size)s"),
+    "note": ("certs_checkpoint", "note = overlay(note placing 'x' from 3 for 1)", "tree_size = %(size)s"),
+    "name": ("certs_certificate", "holder_name = '王建国'", "id = %(id)s"),
+    "validity": ("certs_certificate", "valid_until = valid_until + 1", "id = %(id)s"),
+    "region": ("certs_certificate", "region_code = region_code + 1", "id = %(id)s"),
+    "pdf digest": ("certs_certificate", flip("pdf_sha256", 0), "id = %(id)s"),
+    "status": ("certs_certificate", "status = 'revoked'", "id = %(id)s"),
+    "reason": ("certs_status_event", "reason = reason || '。'", "certificate_id = %(id)s and old_status <> ''"),
+    "number": ("certs_number", "certificate_id = gen_random_uuid()", "certificate_id = %(id)s"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_one_altered_value_is_found_and_named(
+    auditor_services: Services, admin_connection: Admin, certificate: Certificate, case: str
+) -> None:
+    table, change, where = CASES[case]
+    names = {"id": certificate.id, "size": _size(admin_connection)}
+    cursor = admin_connection.execute(f"select * from {table} where {where}", names)
+    columns = [column.name for column in cursor.description or ()]
+    rows = cursor.fetchall()
+    assert rows
+    keys = _keys(admin_connection, table)
+    admin_connection.execute(f"update {table} set {change} where {where}", names)
+    try:
+        problem = _problem(auditor_services)
+    finally:
+        for row in rows:
+            values = dict(zip(columns, row, strict=True))
+            _put_back(admin_connection, table, keys, values)
+    assert problem is not None
+    expected = {
+        "certs_tree_node": "tree node 1/0",
+        "certs_checkpoint": f"checkpoint {names['size']}",
+        "certs_leaf": "leaf ",
+    }.get(table, str(certificate.id))
+    assert expected in problem
+    assert _problem(auditor_services) is None
+
+
+def _size(admin: Admin) -> int:
+    found = admin.execute("select max(tree_size) from certs_checkpoint").fetchone()
+    assert found
+    return int(str(found[0]))
+
+
+def _keys(admin: Admin, table: str) -> list[str]:
+    rows = admin.execute(
+        "select a.attname::text from pg_index i join pg_attribute a on a.attrelid = i.indrelid"
+        " and a.attnum = any(i.indkey) where i.indrelid = %s::regclass and i.indisprimary",
+        (table,),
+    ).fetchall()
+    return [str(name) for (name,) in rows]
+
+
+def _put_back(admin: Admin, table: str, keys: list[str], values: dict[str, object]) -> None:
+    sets = ", ".join(f"{name} = %({name})s" for name in values)
+    where = " and ".join(f"{key} = %({key})s" for key in keys)
+    plain = {name: Jsonb(value) if isinstance(value, dict) else value for name, value in values.items()}
+    admin.execute(f"update {table} set {sets} where {where}", plain)
+
+
+@pytest.mark.parametrize("table", ["certs_leaf", "certs_status_event", "certs_tree_node"])
+def test_a_deleted_row_is_found(
+    auditor_services: Services, admin_connection: Admin, certificate: Certificate, table: str
+) -> None:
+    where = "level = 0 and position = 1" if table == "certs_tree_node" else f"certificate_id = '{certificate.id}'"
+    admin_connection.execute(f"create temp table gone as select * from {table} where {where}")
+    admin_connection.execute(f"delete from {table} where {where}")
+    try:
+        problem = _problem(auditor_services)
+    finally:
+        admin_connection.execute(f"insert into {table} select * from gone")
+        admin_connection.execute("drop table gone")
+    assert problem is not None
+    assert _problem(auditor_services) is None
+
+
+def test_an_altered_file_is_found(
+    auditor_services: Services, jobs_services: Services, certificate: Certificate
+) -> None:
+    key = certificate.pdf_key or ""
+    data = jobs_services.storage.get(key)
+    jobs_services.storage.put(key, data[:-1] + b"x")
+    try:
+        assert _problem(auditor_services, files=True) == f"the file of certificate {certificate.id} was altered"
+    finally:
+        jobs_services.storage.put(key, data)
+
+
+def test_anyone_can_check_the_proof_by_themselves(client: FlaskClient, certificate: Certificate) -> None:
+    document = client.get(f"/c/{certificate.public_id}/proof").get_json()
+    pem = client.get("/pki/keys.json").get_json()["log"][0]
+    stated = tree.verify_checkpoint(
+        document["checkpoint"], pem["name"], load_log_public_key(pem["public_pem"].encode())
+    )
+    assert [leaf["data"]["kind"] for leaf in document["leaves"]] == ["issue", "status", "status"]
+    for leaf in document["leaves"]:
+        digest = tree.leaf_hash(base64.b64decode(leaf["data_base64"]))
+        path = [bytes.fromhex(step) for step in leaf["inclusion_proof"]]
+        assert tree.verify_inclusion(digest, leaf["index"], stated.size, path, stated.root)
+        assert not tree.verify_inclusion(digest, leaf["index"] + 1, stated.size, path, stated.root)
+    assert "王" not in str(document)
+
+
+def test_the_worker_itself_cannot_rewrite_the_log(jobs_services: Services, certificate: Certificate) -> None:
+    for statement in (
+        "update certs_tree_node set digest = digest",
+        "delete from certs_checkpoint",
+        "update certs_leaf set leaf_hash = leaf_hash",
+        "delete from certs_leaf",
+        "update certs_status_event set reason = ''",
+    ):
+        with pytest.raises(ProgrammingError), jobs_services.db.transaction(WORKER_SCOPE) as session:
+            session.execute(text(statement))
+    with jobs_services.db.transaction(WORKER_SCOPE) as session:
+        moved = session.execute(
+            text("update certs_leaf set seq = 999999999 where certificate_id = :id"), {"id": certificate.id}
+        )
+        assert moved.rowcount == 0  # type: ignore[attr-defined]  # a cursor result
+
+
+def test_the_registry_page_shows_the_newest_checkpoint(client: FlaskClient, certificate: Certificate) -> None:
+    note = client.get("/registry/checkpoint").text
+    assert note.splitlines()[1].isdigit()
+    assert note.splitlines()[2] in client.get("/registry").text
+
+
+def test_an_unknown_proof_is_not_found(client: FlaskClient) -> None:
+    assert client.get(f"/c/{uuid.uuid4().hex[:16].upper()}/proof").status_code == 404
