@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 import uuid
+from collections.abc import Callable
 
 import media.api as media
 from lms.core.access import Actor
@@ -24,7 +24,6 @@ COURSE = NewCourse(
     post_tag="",
     risk_tag="confined_space",
 )
-READY_TIMEOUT_S = 600
 
 
 def publish_demo_course(services: Services, actor: Actor, asset_id: uuid.UUID) -> uuid.UUID:
@@ -49,15 +48,18 @@ def publish_demo_course(services: Services, actor: Actor, asset_id: uuid.UUID) -
     return course_id
 
 
-def wait_until_ready(services: Services, actor: Actor, asset_id: uuid.UUID) -> None:
-    """Wait for the worker to finish the demo's video. Raises RuntimeError when it does not."""
-    give_up_at = time.monotonic() + READY_TIMEOUT_S
-    while time.monotonic() < give_up_at:
-        with services.db.transaction(actor.scope, read_only=True) as session:
-            state = media.asset(session, asset_id).state
-        if state == "ready":
-            return
-        if state == "rejected":
-            raise RuntimeError("the demo's video was rejected")
-        time.sleep(0.5)
-    raise RuntimeError("the demo's video was not ready in time")
+def make_demo_course(services: Services, actor: Actor, run_jobs: Callable[[], None]) -> uuid.UUID:
+    """Upload the demo's lesson as ``actor``, an instructor, let ``run_jobs`` transcode it, and publish the course.
+
+    Raises RuntimeError when the video did not become ready.
+    """
+    lesson = media.demo_lesson()
+    asset_id = media.upload_asset(
+        services, actor, file=lesson.file, file_name=lesson.file.name, title=lesson.title_zh, captions=lesson.captions
+    )
+    run_jobs()
+    with services.db.transaction(actor.scope, read_only=True) as session:
+        state = media.asset(session, asset_id).state
+    if state != "ready":
+        raise RuntimeError(f"the demo's video is {state}")
+    return publish_demo_course(services, actor, asset_id)
