@@ -28,7 +28,8 @@ union all select 'policy', tablename, policyname, coalesce(qual, '') || coalesce
 union all select 'grant', table_name, grantee, string_agg(privilege_type, ',' order by privilege_type)
   from information_schema.role_table_grants where table_schema = 'public' and grantee like 'anzheng%' group by 2, 3
 union all select 'function', proname, pg_get_function_identity_arguments(oid), prosecdef::text || md5(prosrc)
-  from pg_proc where pronamespace = 'public'::regnamespace and proname not like '%trgm%' and proname not like 'gin_%'
+  from pg_proc p where pronamespace = 'public'::regnamespace
+   and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')
 order by 1, 2, 3, 4
 """
 
