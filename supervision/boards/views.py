@@ -14,9 +14,11 @@ import lms.accounts.api as accounts
 from lms.accounts.api import Region
 from lms.core import clock, web
 from lms.core.i18n import is_english
+from lms.core.i18n import lazy_gettext as _
 from supervision.access import P, access_enterprise, access_region
 from supervision.boards import queries, rules, tasks
 from supervision.boards.queries import Filter
+from supervision.boards.remembered import Remembered
 from supervision.boards.rules import Counts
 from supervision.figures.rules import months_back, period_of
 from supervision.pages import KINDS, LEVEL_NAMES, RISKS, SIZES, address, blueprint, chosen, chosen_month
@@ -26,6 +28,19 @@ from supervision.warnings.rules import RuleView
 
 CHILD_LEVEL = {"province": "city", "city": "county"}
 PLOT_MONTHS = 12
+SORTS = (
+    ("completion", _("完成率低在前")),
+    ("-completion", _("完成率高在前")),
+    ("pass_rate", _("合格率低在前")),
+    ("-pass_rate", _("合格率高在前")),
+    ("coverage", _("覆盖率低在前")),
+    ("-coverage", _("覆盖率高在前")),
+    ("-staff", _("员工多在前")),
+    ("-certificates", _("证书多在前")),
+)
+RULES = Remembered(lambda session: tuple(cases.rules_in_force(session, clock.today())))
+DEFINITIONS = Remembered(lambda session: queries.definitions(session, clock.today()))
+INDUSTRIES = Remembered(lambda session: tuple(accounts.industries(session)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +56,7 @@ def wanted_from_request(region: Region) -> Filter:
     """Return what the address narrows the board to."""
     period_from, period_to = period_of(clock.today())
     industry = request.args.get("industry", "")
+    sort = chosen("sort", tuple(key for key, _label in SORTS), "completion")
     return Filter(
         lo=region.lo,
         hi=region.hi,
@@ -51,8 +67,8 @@ def wanted_from_request(region: Region) -> Filter:
         size_class=chosen("size", dict(SIZES)),
         risk_class=chosen("risk", dict(RISKS)),
         q=request.args.get("q", "").strip()[:60],
-        sort=chosen("sort", queries.SORTS, "completion"),
-        descending=request.args.get("order") == "desc",
+        sort=sort.removeprefix("-"),
+        descending=sort.startswith("-"),
     )
 
 
@@ -82,8 +98,9 @@ def _board(region_code: int | None) -> ResponseReturnValue:
         "path": _path(session, region),
         "wanted": wanted,
         "total": rules.total(by_county.values()),
-        "open_by_level": _sum_levels(open_cases, region),
+        "open_count": sum(_sum_levels(open_cases, region).values()),
         "names": names,
+        "sorts": SORTS,
         "industries": [(code, names.get(code, code)) for code in queries.industries_in(session, region.lo, region.hi)],
         **shown_with_figures(session, region.code),
     }
@@ -143,7 +160,7 @@ def shown_with_figures(session: Session, region_code: int, industry: str = "", s
     """Return what stands beside and behind figures: targets, warning lines, definitions, names."""
     today = clock.today()
     found = warning_rules.applicable(
-        cases.rules_in_force(session, today), region_code=region_code, industry_code=industry, size_class=size
+        RULES.get(session), region_code=region_code, industry_code=industry, size_class=size
     )
     targets: dict[str, RuleView | None] = {
         figure: warning_rules.target_for(found, figure) for figure in ("coverage", "completion", "certificates")
@@ -152,7 +169,7 @@ def shown_with_figures(session: Session, region_code: int, industry: str = "", s
     return {
         "targets": targets,
         "limits": limits,
-        "definitions": queries.definitions(session, today),
+        "definitions": DEFINITIONS.get(session),
         "sizes": SIZES,
         "risks": RISKS,
         "kinds": KINDS,
@@ -166,7 +183,7 @@ def shown_with_figures(session: Session, region_code: int, industry: str = "", s
 def industry_names(session: Session) -> dict[str, str]:
     """Return the names of industries in the reader's language."""
     english = is_english()
-    return {code: en if english else zh for code, zh, en in accounts.industries(session)}
+    return {code: en if english else zh for code, zh, en in INDUSTRIES.get(session)}
 
 
 @blueprint.get("/board/enterprises/<uuid:tenant_id>")
