@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from flask_wtf import FlaskForm
-from wtforms import SelectField, StringField, TextAreaField
-from wtforms.validators import InputRequired, Length
+from wtforms import StringField, TextAreaField
+from wtforms.validators import AnyOf, InputRequired, Length
 
 from certs.rules import Decision
 from lms.core.i18n import lazy_gettext as _
@@ -13,7 +13,7 @@ from lms.core.i18n import lazy_gettext as _
 class DecisionForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     """A decision about a certificate, with its reason."""
 
-    decision = SelectField(_("决定"), choices=[(decision.value, decision.value) for decision in Decision])
+    decision = StringField(_("决定"), [AnyOf([decision.value for decision in Decision])])
     reason = TextAreaField(
         _("理由"), [InputRequired(_("请填写理由")), Length(min=4, max=500, message=_("理由请写 4 至 500 个字"))]
     )

@@ -1,0 +1,172 @@
+"""Who sees and decides what: holder, employer, regulator in scope; everybody else gets 404."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from datetime import date
+
+import pytest
+from flask.testing import FlaskClient
+from python_calamine import CalamineWorkbook
+from sqlalchemy import select
+
+import lms.accounts.api as accounts
+from certs.models import Certificate, StatusEvent
+from lms.accounts.models import Person
+from lms.core import audit
+from lms.core.access import SYSTEM, Role
+from lms.core.notify import NoticeRow
+from lms.core.services import Services
+from lms.core.tenancy import WORKER_SCOPE
+from lms.core.web import AnzhengFlask
+from tests.certs import certificate_world as world
+from tests.conftest import Worker
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A certificate with its holder."""
+
+    app: AnzhengFlask
+    jobs_services: Services
+    learner: world.Learner
+    certificate: Certificate
+
+    def enterprise(self, tenant_id: object = None) -> FlaskClient:
+        """A browser of an administrator of the enterprise, the holder's by default."""
+        tenant = tenant_id or self.learner.tenant_id
+        person = world.make_official(self.jobs_services, tenant, Role.ENTERPRISE_ADMIN)  # type: ignore[arg-type]
+        return world.client_for(self.app, self.jobs_services, person, tenant, Role.ENTERPRISE_ADMIN)  # type: ignore[arg-type]
+
+    def regulator(self, role: Role = Role.REGULATOR, **scope: object) -> FlaskClient:
+        """A browser of an official of a fresh department."""
+        department = world.make_department(self.jobs_services, **scope)  # type: ignore[arg-type]
+        person = world.make_official(self.jobs_services, department, role)
+        return world.client_for(self.app, self.jobs_services, person, department, role)
+
+
+@pytest.fixture
+def scene(app: AnzhengFlask, jobs_services: Services, queue_worker: Worker) -> Scene:
+    """An issued certificate of a fresh enterprise."""
+    learner = world.make_learner(jobs_services, world.make_enterprise(jobs_services))
+    world.pass_exam(jobs_services, learner)
+    world.settle(queue_worker)
+    return Scene(app, jobs_services, learner, world.certificate_rows(jobs_services, learner.person_id)[0])
+
+
+def test_the_employer_lists_and_opens_it_and_that_is_audited(scene: Scene) -> None:
+    client = scene.enterprise()
+    assert scene.certificate.number in client.get("/tenant/certificates").text
+    assert client.get(f"/tenant/certificates/{scene.certificate.id}").status_code == 200
+    assert client.get(f"/tenant/certificates/{scene.certificate.id}/pdf").data.startswith(b"%PDF")
+    with scene.jobs_services.db.transaction(WORKER_SCOPE, read_only=True) as session:
+        read = session.scalars(
+            select(audit.AuditRow.action).where(audit.AuditRow.subject_id == str(scene.certificate.id))
+        ).all()
+    assert read.count("core.certificate.read") == 3
+
+
+def test_another_enterprise_sees_nothing(scene: Scene) -> None:
+    client = scene.enterprise(world.make_enterprise(scene.jobs_services))
+    page = client.get(f"/tenant/certificates?q={scene.certificate.number}")
+    assert str(scene.certificate.id) not in page.text
+    for path in ("", "/pdf"):
+        assert client.get(f"/tenant/certificates/{scene.certificate.id}{path}").status_code == 404
+
+
+def test_the_present_employer_sees_what_was_earned_elsewhere_until_the_person_leaves(scene: Scene) -> None:
+    new_tenant = world.make_enterprise(scene.jobs_services, region_code=world.OTHER_COUNTY)
+    client = scene.enterprise(new_tenant)
+    with scene.jobs_services.db.transaction(WORKER_SCOPE) as session:
+        person = session.get_one(Person, scene.learner.person_id)
+        number = scene.jobs_services.vault.decrypt(person.id_number_sealed, context=f"id_number:{person.id}").decode()
+        hired = accounts.NewEmployment(
+            name=scene.learner.name, id_number=number, post_code=world.POST, hired_on=date(2026, 2, 1)
+        )
+        employment_id = accounts.employ(session, SYSTEM, new_tenant, hired)
+    assert scene.certificate.number in client.get("/tenant/certificates").text
+    assert client.get(f"/tenant/certificates/{scene.certificate.id}").status_code == 200
+    with scene.jobs_services.db.transaction(WORKER_SCOPE) as session:
+        accounts.end_employment(session, SYSTEM, new_tenant, employment_id, left_on=date(2026, 3, 1))
+    assert client.get(f"/tenant/certificates/{scene.certificate.id}").status_code == 404
+
+
+def test_another_holder_sees_nothing(scene: Scene) -> None:
+    other = world.make_learner(scene.jobs_services, scene.learner.tenant_id)
+    client = world.client_for(scene.app, scene.jobs_services, other.person_id, other.tenant_id, Role.TRAINEE)
+    assert scene.certificate.number not in client.get("/certificates").text
+    for path in ("", "/pdf"):
+        assert client.get(f"/certificates/{scene.certificate.id}{path}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("scope", "status"),
+    [
+        ({"region_code": 410305}, 200),
+        ({"region_code": 410300}, 200),
+        ({"region_code": 410000}, 200),
+        ({"region_code": world.OTHER_COUNTY}, 404),
+        ({"region_code": 410305, "industries": ["26", "54"]}, 200),
+        ({"region_code": 410305, "industries": ["54"]}, 404),
+        ({"region_code": 410305, "schemes": [world.SCHEME]}, 200),
+        ({"region_code": 410305, "schemes": ["road-transport-manager"]}, 404),
+    ],
+)
+def test_regulators_see_their_regions_industries_and_schemes(
+    scene: Scene, scope: dict[str, object], status: int
+) -> None:
+    client = scene.regulator(**scope)
+    page = client.get(f"/regulator/certificates?q={scene.certificate.number}")
+    assert (f"/regulator/certificates/{scene.certificate.id}" in page.text) == (status == 200)
+    assert client.get(f"/regulator/certificates/{scene.certificate.id}").status_code == status
+    form = {"decision": "suspend", "reason": "现场检查发现问题"}
+    decided = client.post(f"/regulator/certificates/{scene.certificate.id}/status", data=form)
+    assert decided.status_code == (302 if status == 200 else 404)
+    (row,) = world.certificate_rows(scene.jobs_services, scene.learner.person_id)
+    assert row.status == ("suspended" if status == 200 else "valid")
+
+
+def test_a_decision_needs_a_reason_and_an_open_way(scene: Scene) -> None:
+    client = scene.regulator()
+    address = f"/regulator/certificates/{scene.certificate.id}/status"
+    assert client.post(address, data={"decision": "revoke", "reason": ""}).status_code == 422
+    assert client.post(address, data={"decision": "reinstate", "reason": "材料补齐"}).status_code == 409
+    assert client.post(address, data={"decision": "revoke", "reason": "出租证书"}).status_code == 302
+    assert client.post(address, data={"decision": "revoke", "reason": "再次吊销"}).status_code == 409
+    page = client.get(f"/regulator/certificates/{scene.certificate.id}").text
+    assert "出租证书" in page
+    with scene.jobs_services.db.transaction(WORKER_SCOPE, read_only=True) as session:
+        steps = session.execute(
+            select(StatusEvent.old_status, StatusEvent.new_status, StatusEvent.reason)
+            .where(StatusEvent.certificate_id == scene.certificate.id)
+            .order_by(StatusEvent.id)
+        ).all()
+        notices = session.scalars(
+            select(NoticeRow.title_zh).where(NoticeRow.person_id == scene.learner.person_id).order_by(NoticeRow.id)
+        ).all()
+        audited = session.scalars(
+            select(audit.AuditRow.data).where(audit.AuditRow.action == "certs.certificate.revoked")
+        ).all()
+    assert [tuple(step) for step in steps] == [("", "valid", ""), ("valid", "revoked", "出租证书")]
+    assert notices[-1] == "您的证书已被吊销"
+    assert scene.certificate.number in {data["number"] for data in audited}
+
+
+def test_an_inspector_may_look_but_not_decide(scene: Scene) -> None:
+    client = scene.regulator(Role.INSPECTOR)
+    assert client.get(f"/regulator/certificates/{scene.certificate.id}").status_code == 200
+    form = {"decision": "revoke", "reason": "出租证书"}
+    assert client.post(f"/regulator/certificates/{scene.certificate.id}/status", data=form).status_code == 403
+
+
+def test_lists_filter_and_export(scene: Scene, queue_worker: Worker) -> None:
+    client = scene.enterprise()
+    assert scene.certificate.number in client.get("/tenant/certificates?shown=valid").text
+    assert scene.certificate.number not in client.get("/tenant/certificates?shown=revoked").text
+    job = client.post("/tenant/certificates/export").headers["Location"]
+    world.settle(queue_worker)
+    file = client.get(f"{job}/file")
+    assert file.status_code == 200
+    rows = CalamineWorkbook.from_filelike(io.BytesIO(file.data)).get_sheet_by_index(0).to_python()
+    assert [row[2] for row in rows] == ["证书编号", scene.certificate.number]
