@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import uuid
 
@@ -13,9 +14,10 @@ def new_id() -> uuid.UUID:
     unix_ms = int(clock.now().timestamp() * 1000)
     value = (unix_ms & 0xFFFFFFFFFFFF) << 80
     value |= 0x7 << 76
-    value |= secrets.randbits(12) << 64
+    random = int.from_bytes(os.urandom(10))
+    value |= (random >> 68) << 64
     value |= 0b10 << 62
-    value |= secrets.randbits(62)
+    value |= random & 0x3FFFFFFFFFFFFFFF
     return uuid.UUID(int=value)
 
 

@@ -94,17 +94,14 @@ def _create_import_employment() -> None:
     op.create_table(
         "accounts_import_employment",
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
-        sa.Column("employment_id", sa.Uuid(), nullable=False),
         sa.Column("import_id", sa.Uuid(), nullable=False),
-        sa.PrimaryKeyConstraint("tenant_id", "employment_id", name="pk_accounts_import_employment"),
+        sa.Column("employment_id", sa.Uuid(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "import_id", "employment_id", name="pk_accounts_import_employment"),
         sa.ForeignKeyConstraint(
             ["tenant_id", "import_id"],
             ["accounts_import.tenant_id", "accounts_import.id"],
             name="fk_accounts_import_employment_tenant_id_import_id",
         ),
-    )
-    op.create_index(
-        "ix_accounts_import_employment_tenant_id_import_id", "accounts_import_employment", ["tenant_id", "import_id"]
     )
     families.tenant("accounts_import_employment", commands="select")
 

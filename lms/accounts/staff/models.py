@@ -6,7 +6,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, PrimaryKeyConstraint, String
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, PrimaryKeyConstraint, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lms.core.db import Base
@@ -76,11 +76,10 @@ class ImportedEmployment(Base):
 
     __tablename__ = "accounts_import_employment"
     __table_args__ = (
-        PrimaryKeyConstraint("tenant_id", "employment_id"),
+        PrimaryKeyConstraint("tenant_id", "import_id", "employment_id"),
         ForeignKeyConstraint(["tenant_id", "import_id"], ["accounts_import.tenant_id", "accounts_import.id"]),
-        Index("ix_accounts_import_employment_tenant_id_import_id", "tenant_id", "import_id"),
     )
 
     tenant_id: Mapped[uuid.UUID]
-    employment_id: Mapped[uuid.UUID]
     import_id: Mapped[uuid.UUID]
+    employment_id: Mapped[uuid.UUID]

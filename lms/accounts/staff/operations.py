@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import and_, insert, select, text, update
+from sqlalchemy import ARRAY, Uuid, any_, insert, literal, select, text, update
 from sqlalchemy.orm import Session
 
 from lms.accounts import operations as accounts
@@ -187,33 +187,51 @@ def _issue(
     employment_ids: Sequence[uuid.UUID] | None = None,
 ) -> list[Handout]:
     tenant_id = tenant_of(actor)
-    query = (
-        select(Employment.person_id, Employment.name, Employment.id_number_masked, Employment.department_name)
-        .where(Employment.tenant_id == tenant_id, Employment.left_on.is_(None))
-        .order_by(Employment.department_name, Employment.name_pinyin, Employment.id)
-    )
+    mine = (Employment.tenant_id == tenant_id, Employment.left_on.is_(None))
+    wanted = employment_ids
     if import_id:
-        brought = and_(
-            ImportedEmployment.tenant_id == tenant_id,
-            ImportedEmployment.employment_id == Employment.id,
-            ImportedEmployment.import_id == import_id,
-        )
-        query = query.join(ImportedEmployment, brought)
-    if employment_ids is not None:
-        query = query.where(Employment.id.in_(list(employment_ids)))
-    rows = session.execute(query).all()
-    handouts: list[Handout] = []
-    for start in range(0, len(rows), CODES_AT_ONCE):
-        part = rows[start : start + CODES_AT_ONCE]
-        active = activated_among(session, [row.person_id for row in part])
-        waiting = [row for row in part if row.person_id not in active]
-        codes = issue_activation_codes(session, actor, tenant_id, [row.person_id for row in waiting])
-        handouts += [
-            Handout(row.name, row.id_number_masked, row.department_name, codes[row.person_id]) for row in waiting
-        ]
+        brought = (ImportedEmployment.tenant_id == tenant_id, ImportedEmployment.import_id == import_id)
+        wanted = session.scalars(select(ImportedEmployment.employment_id).where(*brought)).all()
+    elif wanted is None:
+        wanted = session.scalars(select(Employment.id).where(*mine)).all()
+    handouts: list[tuple[str, Handout]] = []
+    # In portions by id, so that no plan depends on statistics that a fresh import has outrun.
+    for start in range(0, len(wanted), CODES_AT_ONCE):
+        handouts += _issue_some(session, actor, tenant_id, wanted[start : start + CODES_AT_ONCE])
     if not handouts:
         raise NobodyToActivate
-    return handouts
+    return [handout for _key, handout in sorted(handouts, key=lambda pair: pair[0])]
+
+
+def _issue_some(
+    session: Session, actor: Actor, tenant_id: uuid.UUID, employment_ids: Sequence[uuid.UUID]
+) -> list[tuple[str, Handout]]:
+    """Make codes for those of the chosen who work here and have no account, with their sort keys."""
+    rows = session.execute(
+        select(
+            Employment.person_id,
+            Employment.name,
+            Employment.name_pinyin,
+            Employment.id_number_masked,
+            Employment.department_name,
+        ).where(
+            Employment.tenant_id == tenant_id,
+            Employment.id == any_(literal(list(employment_ids), ARRAY(Uuid))),
+            Employment.left_on.is_(None),
+        )
+    ).all()
+    active = activated_among(session, [row.person_id for row in rows])
+    waiting = [row for row in rows if row.person_id not in active]
+    if not waiting:
+        return []
+    codes = issue_activation_codes(session, actor, tenant_id, [row.person_id for row in waiting])
+    return [
+        (
+            f"{row.department_name}\x00{row.name_pinyin}",
+            Handout(row.name, row.id_number_masked, row.department_name, codes[row.person_id]),
+        )
+        for row in waiting
+    ]
 
 
 def change_employment(

@@ -29,13 +29,14 @@ MARKUP = (b"<html", b"<!doctype", b"<table", b"<?xml", b"<head", b"<body", b"mim
 SIGNATURES = ((b"%PDF", _(" PDF 文档")), (b"\x89PNG", _("图片")), (b"\xff\xd8\xff", _("图片")), (b"Rar!", _("压缩包")))
 # A reader lays out the whole rectangle up to the farthest cell, so one cell in XFD1048576 costs as
 # much memory as 17 thousand million. Every cell must say its position, plainly, within A1:AZ199999.
-STRAY = re.compile(
-    rb"[\s\"']r(?=[\s=])(?!=[\"'](?:[A-Z]|A[A-Z])?1?\d{1,5}[\"'])"
-    rb"|<(?:\w{1,20}:)?c(?:>|/|\s(?![^>]{0,100}?\br=))"
-)
+# UNUSUAL finds quickly what is not a cell as most programs write it; PLAIN and CELL then look closer.
+UNUSUAL = re.compile(rb'<c(?! r="(?:[A-Z]|A[A-Z])1?\d{1,5}"[ />])')
+CELL = re.compile(rb"<c[\s/>]")
+PLAIN = re.compile(rb'<c(?:\s+[\w:]{1,20}="[^"<>]{0,40}"){0,3}?\s+r="(?:[A-Z]|A[A-Z])1?\d{1,5}"[\s/>]')
+PREFIXED = re.compile(rb":c[\s/>]")
 LOCAL_HEADER = struct.Struct("<4s2B4HL2L2H")
-CHUNK = 1 << 16
-OVERLAP = 160
+CHUNK = 1 << 18
+OVERLAP = 256
 
 
 def sniff(data: bytes, limits: Limits) -> str:
@@ -107,20 +108,33 @@ def _unpacked_size(data: bytes, entry: zipfile.ZipInfo, limit: int) -> int:
     """
     size, tail = 0, b""
     for piece in _unpacked(data, entry):
+        # In another encoding the cells could not be seen here, but a reader would see them.
+        if not size and entry.filename.lower().endswith((".xml", ".rels")) and b"\x00" in piece[:64]:
+            raise CorruptFile
         size += len(piece)
         if size > limit:
             return size
         window = tail + piece
-        match = STRAY.search(window)
         # The end may cut a tag in two; it is looked at again together with the next piece.
-        if match and match.start() < len(window) - OVERLAP:
-            raise StrayCells
+        _refuse_stray_cells(window, len(window) - OVERLAP)
         tail = window[-OVERLAP:]
-    if STRAY.search(tail):
-        raise StrayCells
+    _refuse_stray_cells(tail, len(tail))
     if size != entry.file_size:
         raise CorruptFile
     return size
+
+
+def _refuse_stray_cells(window: bytes, end: int) -> None:
+    """Raise StrayCells for a cell that begins before ``end`` and has no plain position near the origin."""
+    for match in UNUSUAL.finditer(window):
+        start = match.start()
+        if start >= end:
+            break
+        if CELL.match(window, start) and not PLAIN.match(window, start):
+            raise StrayCells
+    prefixed = PREFIXED.search(window)
+    if prefixed and prefixed.start() < end:
+        raise StrayCells
 
 
 def _unpacked(data: bytes, entry: zipfile.ZipInfo) -> Iterator[bytes]:
