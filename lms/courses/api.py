@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from lms.courses.assignments.queries import AssignmentRow, list_assignments
 from lms.courses.catalogue.queries import LessonView, ProgrammeView, lesson, programme, programme_names, programmes
 from lms.courses.learning.queries import EnrolmentView, credited_class_hours, enrolment, enrolments_of
 
 __all__ = [
+    "AssignmentRow",
     "EnrolmentView",
     "LessonView",
     "ProgrammeView",
@@ -13,6 +15,7 @@ __all__ = [
     "enrolment",
     "enrolments_of",
     "lesson",
+    "list_assignments",
     "programme",
     "programme_names",
     "programmes",

@@ -8,6 +8,7 @@ from flask import render_template
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
+import lms.courses.api as courses
 from lms.core import clock, web
 from lms.core.errors import NotFound
 from supervision.access import P
@@ -18,6 +19,8 @@ from supervision.figures.models import EnterpriseTotal
 from supervision.figures.rules import months_back, period_of
 from supervision.pages import blueprint
 from supervision.warnings import queries as cases
+
+RUNNING_SHOWN = 5
 
 
 def _own(session: Session) -> tuple[uuid.UUID, EnterpriseTotal | None]:
@@ -47,7 +50,10 @@ def _context(session: Session) -> dict[str, object]:
 @web.requires(P.TENANT_READ)
 def tenant_home() -> ResponseReturnValue:
     """The workbench: how the enterprise stands and what to do next."""
-    return render_template("supervision/tenant_home.html", **_context(web.db()))
+    session = web.db()
+    tenant_id, _total = _own(session)
+    running = courses.list_assignments(session, tenant_id, state="running", size=RUNNING_SHOWN)
+    return render_template("supervision/tenant_home.html", running=running.items, **_context(session))
 
 
 @blueprint.get("/tenant/figures")

@@ -195,7 +195,9 @@ def test_the_enterprise_sees_the_same_figures(
         page = text_of(administrator, path)
         assert kpi(page, "completion") == "33.3%"
         assert "黄色预警" in page
-    assert kpi(text_of(administrator, "/tenant"), "staff") == "3"
+    home = text_of(administrator, "/tenant")
+    assert kpi(home, "staff") == "3"
+    assert "危险化学品安全管理人员（初级）" in home
     for path in ("/board", "/warnings", f"/board/enterprises/{tenant_id}"):
         assert administrator.get(path).status_code == 403
 
