@@ -11,8 +11,6 @@ import psycopg
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
-from tests.accounts import factories
-from tests.conftest import Worker as QueueWorker
 
 from lms.accounts.errors import ConsentMissing, FaceNeedsConfirmation, FaceNotEnrolled, IdentityPending, TooManyChecks
 from lms.accounts.faces import checking, operations, queries
@@ -20,11 +18,14 @@ from lms.accounts.faces.checking import FaceCheck
 from lms.accounts.faces.models import Consent, FaceTemplate, FaceVerification
 from lms.core import clock
 from lms.core.access import Actor, Role
+from lms.core.crypto import Undecryptable
 from lms.core.errors import NotFound
 from lms.core.faces.api import FaceRejected
 from lms.core.services import Services
 from lms.core.storage import ObjectMissing
 from lms.core.tenancy import WORKER_SCOPE
+from tests.accounts import factories
+from tests.conftest import Worker as QueueWorker
 
 FACES = Path(__file__).parents[2] / "lms" / "accounts" / "demo_faces"
 
@@ -131,8 +132,6 @@ def test_templates_are_sealed_and_bound_to_their_person(
     admin_connection: psycopg.Connection[tuple[object, ...]],
 ) -> None:
     """A template moved to another person's row does not open."""
-    from lms.core.crypto import Undecryptable
-
     _enrolled(services, worker)
     thief = factories.new_worker(jobs_services)
     _enrolled(services, thief)

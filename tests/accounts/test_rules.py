@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from stdnum.cn import ric
-from tests.accounts.factories import new_credit_code, new_id_number
 
 from lms.accounts import rules
 from lms.accounts.sign_in.rules import device_name, wait_s
+from tests.accounts.factories import new_credit_code, new_id_number
 
 NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 WINDOW = timedelta(minutes=15)

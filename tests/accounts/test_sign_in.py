@@ -12,8 +12,6 @@ import pytest
 from flask import url_for
 from flask.testing import FlaskClient
 from sqlalchemy.exc import IntegrityError
-from tests.accounts import factories
-from tests.accounts.factories import PASSWORD
 
 from lms.accounts import operations
 from lms.accounts.errors import AlreadyActivated
@@ -23,6 +21,8 @@ from lms.core.access import SYSTEM, Role
 from lms.core.services import Services
 from lms.core.tenancy import AUTH_SCOPE, WORKER_SCOPE
 from lms.core.web import AnzhengFlask
+from tests.accounts import factories
+from tests.accounts.factories import PASSWORD
 
 
 @pytest.fixture

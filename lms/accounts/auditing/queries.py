@@ -74,8 +74,12 @@ def names_of(session: Session, rows: Sequence[AuditRow]) -> dict[uuid.UUID, str]
     """Return the names of the people and organisations that the rows mention by column."""
     people = {row.actor_id for row in rows if row.actor_id}
     tenants = {row.tenant_id for row in rows if row.tenant_id}
-    names = dict(session.execute(select(Person.id, Person.name).where(Person.id.in_(people))).tuples().all())
-    names.update(session.execute(select(Tenant.id, Tenant.name).where(Tenant.id.in_(tenants))).tuples().all())
+    names: dict[uuid.UUID, str] = {}
+    for found in (
+        session.execute(select(Person.id, Person.name).where(Person.id.in_(people))),
+        session.execute(select(Tenant.id, Tenant.name).where(Tenant.id.in_(tenants))),
+    ):
+        names.update({key: name for key, name in found})  # noqa: C416 - rows are not pairs to dict()
     return names
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from urllib.parse import urlencode
 
 from flask import current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
 from lms.accounts.access import P
 from lms.accounts.auditing import queries, tasks
@@ -24,16 +27,24 @@ READER = "anzheng.audit_reader"
 _making = threading.Lock()
 
 
-def _reader() -> Services:
-    """Return services of the auditor's login: the web login's roles do not include the log's reader."""
+@contextlib.contextmanager
+def _reading() -> Iterator[Session]:
+    """Open a transaction of the auditor's login: the web login cannot take the log's scope.
+
+    The page is rare, so its connections are closed again rather than kept.
+    """
     extensions = current_app.extensions
     with _making:
         if READER not in extensions:
             own = web.services()
             settings = replace(own.settings, pool_size=2)
             extensions[READER] = bootstrap.build_services(settings, own.kernel, login="auditor")
-        found: Services = extensions[READER]
-        return found
+        reader: Services = extensions[READER]
+    try:
+        with reader.db.transaction(AUDIT_SCOPE, read_only=True) as session:
+            yield session
+    finally:
+        reader.db.dispose()
 
 
 def _day(name: str) -> date | None:
@@ -55,7 +66,7 @@ def audit_log() -> ResponseReturnValue:
         until=_day("until"),
     )
     kept = {name: value for name, value in request.args.items() if name != "cursor" and value}
-    with _reader().db.transaction(AUDIT_SCOPE, read_only=True) as session:
+    with _reading() as session:
         page = queries.search(session, wanted, zone=web.services().settings.timezone, cursor=request.args.get("cursor"))
         names = queries.names_of(session, page.items)
         state = queries.state(session)
