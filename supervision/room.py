@@ -41,7 +41,7 @@ def register(kernel: Kernel) -> None:
     for event_type, handler in HEARD:
         kernel.subscribe(event_type, handler, name=f"supervision.{handler.__name__}", inline=True)
     kernel.ticker("supervision.fold", tasks.fold, every_s=tasks.FOLD_EVERY_S)
-    kernel.ticker("supervision.rebuild", tasks.rebuild, every_s=tasks.REBUILD_EVERY_S)
+    kernel.ticker("supervision.rebuild", tasks.rebuild, every_s=tasks.LOOK_EVERY_S)
     kernel.task(board_tasks.EXPORT, board_tasks.export_board)
     kernel.commands.append(commands.figures_group)
     kernel.reference_steps.append((REFERENCE_ORDER, operations.load_reference))

@@ -9,13 +9,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from lms.core import clock
+from supervision.figures.models import EnterpriseTotal
 from supervision.figures.rules import period_of
 
 BATCH_ROWS = 5_000
@@ -243,3 +244,8 @@ def stale_tenants(session: Session, *, size: int = BATCH_ROWS) -> list[uuid.UUID
     """Return enterprises whose totals still speak of an earlier month: a month begins for everybody."""
     _period_from, period_to = period_of(clock.today())
     return list(session.scalars(_STALE, {"period_to": period_to, "size": size}))
+
+
+def oldest_count(session: Session) -> datetime | None:
+    """Return when the figures that have waited longest were counted; None without enterprises."""
+    return session.execute(select(func.min(EnterpriseTotal.counted_at))).scalar_one()

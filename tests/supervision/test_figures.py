@@ -18,6 +18,7 @@ from lms.core.tenancy import WORKER_SCOPE, Scope, ScopeRole
 from supervision import operations
 from supervision.figures.models import Delta, EnterpriseMonth, EnterpriseTotal
 from supervision.figures.rules import month_of, months_back, pct
+from tests.conftest import Worker
 from tests.supervision import province
 from tests.supervision.province import Enterprise
 
@@ -225,6 +226,42 @@ def test_a_rebuild_mends_what_was_tampered_with_and_check_names_it(
     assert operations.rebuild(jobs_services) >= 1
     assert list(figures(jobs_services, enterprise).values()) == [(1, 0, 0, 0, 0)]
     assert mismatches(jobs_services, enterprise) == []
+
+
+def test_the_daily_rebuild_runs_when_a_day_has_passed(
+    jobs_services: Services, queue_worker: Worker, admin_connection: psycopg.Connection[tuple[object, ...]]
+) -> None:
+    enterprise = province.make_enterprise(jobs_services, staff=1)
+    province.assign(jobs_services, enterprise, [0], province.this_month())
+    operations.rebuild(jobs_services)
+    tamper = "update supervision_enterprise_month set due = 7 where tenant_id = %s"
+    admin_connection.execute(tamper, (enterprise.tenant_id,))
+    queue_worker.tick("supervision.rebuild")
+    assert list(figures(jobs_services, enterprise).values()) == [(7, 0, 0, 0, 0)]
+    admin_connection.execute(
+        "update supervision_enterprise_total set counted_at = counted_at - interval '25 hours' where tenant_id = %s",
+        (enterprise.tenant_id,),
+    )
+    queue_worker.tick("supervision.rebuild")
+    assert list(figures(jobs_services, enterprise).values()) == [(1, 0, 0, 0, 0)]
+
+
+def test_a_month_that_begins_is_counted_without_a_deed(jobs_services: Services) -> None:
+    enterprise = province.make_enterprise(jobs_services, staff=1)
+    next_month = month_of(province.this_month() + timedelta(days=7))
+    with clock.travelling_to(province.moment(clock.today().replace(day=1))):
+        province.assign(jobs_services, enterprise, [0], next_month.replace(day=20))
+        operations.fold_all(jobs_services)
+        assert standing(jobs_services, enterprise).due == 0
+    if next_month.month == 1:
+        return
+    with clock.travelling_to(province.moment(next_month)):
+        operations.fold_all(jobs_services)
+        assert (standing(jobs_services, enterprise).due, standing(jobs_services, enterprise).period_to) == (
+            1,
+            next_month,
+        )
+    operations.fold_all(jobs_services)
 
 
 def test_an_enterprise_that_moves_takes_its_figures_along(
