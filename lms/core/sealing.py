@@ -7,9 +7,10 @@ province behind one lock.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 
@@ -110,10 +111,18 @@ def verify(services: Services) -> Verdict:
 
 
 def _verify_chain(session: Session) -> tuple[int, str | None, dict[int, bytes]]:
+    # Closed at once: the first bad row ends the walk while the server still has rows to send.
+    with contextlib.closing(_sealed_rows(session)) as rows:
+        return _walk_chain(session, rows)
+
+
+def _walk_chain(
+    session: Session, rows: Iterator[tuple[AuditSeal, AuditRow | None]]
+) -> tuple[int, str | None, dict[int, bytes]]:
     signed = set(session.scalars(select(AuditCheckpoint.upto_seq)))
     chain, expected = GENESIS, 0
     ends: dict[int, bytes] = {}
-    for seal_row, row in _sealed_rows(session):
+    for seal_row, row in rows:
         expected += 1
         if seal_row.seq != expected:
             return expected - 1, f"seal {expected} is missing", ends
@@ -130,18 +139,18 @@ def _verify_chain(session: Session) -> tuple[int, str | None, dict[int, bytes]]:
     return expected, None, ends
 
 
-def _sealed_rows(session: Session) -> Iterator[tuple[AuditSeal, AuditRow | None]]:
-    pairs = session.execute(
+def _sealed_rows(session: Session) -> Generator[tuple[AuditSeal, AuditRow | None], None, None]:
+    with session.execute(
         select(AuditSeal, AuditRow)
         .outerjoin(AuditRow, AuditRow.id == AuditSeal.audit_id)
         .order_by(AuditSeal.seq)
         .execution_options(yield_per=1_000)
-    )
-    for seal_row, row in pairs:
-        yield seal_row, row
-        session.expunge(seal_row)
-        if row is not None:
-            session.expunge(row)
+    ) as pairs:
+        for seal_row, row in pairs:
+            yield seal_row, row
+            session.expunge(seal_row)
+            if row is not None:
+                session.expunge(row)
 
 
 def _verify_checkpoints(services: Services, session: Session, ends: dict[int, bytes], rows: int) -> str | None:
