@@ -201,12 +201,13 @@ def write_bad_rows(services: Services, *, job_id: str, import_id: str) -> None:
             return
         name, chunks_total, tenant_id = row.file_name, row.chunks_total, row.tenant_id
         reasons = queries.reasons_by_row(session, tenant_id, found)
+        names = {post.code: post.name_zh for post in register.posts(session)}
     heads = [str(COLUMN_TEXTS[column]) for column in COLUMNS] + ["行号", "错误原因"]
 
     def rows() -> Iterator[Sequence[object]]:
         for chunk in range(chunks_total):
             for bad in staging.bad(services, found, chunk):
-                yield (*bad.cells, str(bad.row), reasons.get(bad.row, ""))
+                yield (*(names.get(cell, cell) for cell in bad.cells), str(bad.row), reasons.get(bad.row, ""))
 
     stem = name.rsplit(".", 1)[0]
     _publish_file(services, uuid.UUID(job_id), "错误行", heads, rows(), f"{stem}-错误行.xlsx")

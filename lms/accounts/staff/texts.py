@@ -35,6 +35,25 @@ FAULT_TEXTS: Mapping[str, object] = {
     "date_future": _("入职日期 %(shown)s 晚于今天"),
     "date_under_age": _("入职日期 %(shown)s 时未满 16 周岁（劳动法第十五条）"),
 }
+FAULT_KINDS: Mapping[str, object] = {
+    "name_missing": _("姓名为空"),
+    "name_characters": _("姓名有误"),
+    "name_differs": _("姓名与登记不一致"),
+    "id_missing": _("身份证号为空"),
+    "id_length": _("身份证号位数不对"),
+    "id_characters": _("身份证号字符有误"),
+    "id_birth_date": _("出生日期有误"),
+    "id_check_digit": _("校验位不正确"),
+    "id_as_number": _("身份证号成了数字"),
+    "id_duplicate": _("文件内重复"),
+    "post_missing": _("岗位为空"),
+    "post_unknown": _("岗位不存在"),
+    "department_long": _("部门过长"),
+    "phone": _("手机号有误"),
+    "date": _("日期有误"),
+    "date_future": _("日期晚于今天"),
+    "date_under_age": _("未满 16 周岁"),
+}
 HINT_TEXT = _("是否为「%(hint)s」？")
 STATE_TEXTS: Mapping[str, tuple[object, str]] = {
     "checking": (_("校验中"), "info"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import cast
@@ -107,6 +108,17 @@ def write_table(
         if notes:
             _write_notes(book.add_worksheet(str(_("填写说明"))), notes)
     return number
+
+
+def table_bytes(
+    sheet_name: str, heads: Sequence[str], rows: Iterable[Sequence[object]], notes: Sequence[str] = (), marked: int = 0
+) -> bytes:
+    """Return a small table as a file; the first ``marked`` headings are starred as required."""
+    shown = [f"{head}*" if place < marked else head for place, head in enumerate(heads)]
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "table.xlsx"
+        write_table(target, sheet_name, shown, rows, notes)
+        return target.read_bytes()
 
 
 def _write_notes(sheet: Worksheet, notes: Sequence[str]) -> None:
