@@ -127,6 +127,11 @@ def certificate_number(pattern: str, *, province: str, year: int, serial: int) -
     return pattern.format(province=province, year=year, serial=serial)
 
 
+def issuer_name(pattern: str, *, province: str) -> str:
+    """Fill a scheme's issuer, e.g. ``{province}应急管理厅``; a name without the place stands as it is."""
+    return pattern.format(province=province)
+
+
 def mask_name(name: str) -> str:
     """Hide all of a name but its last character; of long names the number of stars does not tell the length."""
     if len(name) < 2:

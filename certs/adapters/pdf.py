@@ -31,6 +31,7 @@ __all__ = ["CertificateFace", "PortraitError", "Renderer", "TemplateSpec"]
 _INK: Final = "0.11 0.11 0.11 rg"
 _GREY: Final = "0.36 0.39 0.44 rg"
 _VALUE_SIZE: Final = 13.5
+_NO_PORTRAIT: Final = "未提供照片"
 _SCHEMES_KEPT: Final = 64
 _PRODUCER: Final = "Anzheng"
 
@@ -88,6 +89,10 @@ class Renderer:
             width = row.value_end - row.value_x - layout.MM
             parts.append(text.fitted(row.value(face), row.value_x, row.y, _VALUE_SIZE, width))
         parts.append(text.centred(layout.date_zh(face.issued_on), layout.SEAL_CENTRE[0], layout.ISSUED_BASELINE, 12.5))
+        if portrait is None:
+            box = layout.PORTRAIT
+            parts.append(_GREY)
+            parts.append(text.centred(_NO_PORTRAIT, box.x + box.width / 2, box.y + box.height / 2 - 3, 9))
         identifier = f"电子证照标识：{face.document_id}"
         parts.append(_GREY)
         parts.append(text.fitted(identifier, *layout.DOCUMENT_ID, 6.4, layout.DOCUMENT_ID_WIDTH))

@@ -135,6 +135,7 @@ def _content(session: Session, earned: _Earned) -> dict[str, Any]:
     person = accounts.person_facts(session, enrolment.person_id)
     enterprise = accounts.enterprise(session, enrolment.tenant_id)
     employment = accounts.employment(session, enrolment.tenant_id, enrolment.employment_id)
+    province = accounts.region_path(session, enrolment.region_code)[0]
     now = clock.now()
     return {
         "state": "requested",
@@ -150,7 +151,7 @@ def _content(session: Session, earned: _Earned) -> dict[str, Any]:
         "enterprise_name": enterprise.name,
         "licence_number": enterprise.licence_number or "",
         "licence_valid_until": enterprise.licence_valid_until,
-        "issuer_name": scheme.issuer_name,
+        "issuer_name": rules.issuer_name(scheme.issuer_name, province=province.name),
         "valid_from": earned.on,
         "valid_until": rules.last_valid_day(earned.on, scheme.validity_months),
         "requested_at": now,
