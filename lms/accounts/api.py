@@ -19,12 +19,10 @@ from lms.accounts.operations import (
     Registered,
     employ,
     end_employment,
-    grant_role,
     register_department,
     register_enterprise,
     register_people,
     register_person,
-    revoke_role,
 )
 from lms.accounts.queries import (
     EmploymentView,
@@ -52,6 +50,7 @@ from lms.accounts.queries import (
     rule,
 )
 from lms.accounts.sign_in.operations import issue_activation_code, issue_activation_codes, open_account
+from lms.accounts.sign_in.roles import grant_role, revoke_role
 
 __all__ = [
     "EmploymentView",

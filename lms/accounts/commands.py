@@ -10,6 +10,7 @@ import click
 from lms.accounts import operations
 from lms.accounts.models import TenantKind
 from lms.accounts.operations import NewEnterprise
+from lms.accounts.sign_in import roles
 from lms.accounts.sign_in.operations import activated_among, issue_activation_code
 from lms.core.access import SYSTEM, Role
 from lms.core.errors import DomainError
@@ -45,7 +46,7 @@ def _refuse(error: DomainError) -> click.ClickException:
     help="institutions teach, associations examine",
 )
 @click.pass_obj
-def register_enterprise(
+def register_enterprise(  # noqa: PLR0913, PLR0917 - one argument for each option
     build: BuildServices,
     name: str,
     credit_code: str,
@@ -108,7 +109,7 @@ def grant(build: BuildServices, tenant: uuid.UUID, role: str, name: str, id_numb
     with build("jobs").db.transaction(WORKER_SCOPE) as session:
         try:
             person_id = operations.register_person(session, name=name, id_number=id_number)
-            operations.grant_role(session, SYSTEM, person_id=person_id, tenant_id=tenant, role=Role(role))
+            roles.grant_role(session, SYSTEM, person_id=person_id, tenant_id=tenant, role=Role(role))
             if activated_among(session, [person_id]):
                 click.echo("already activated")
                 return

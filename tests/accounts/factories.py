@@ -12,6 +12,7 @@ from stdnum.cn import ric, uscc
 from lms.accounts import operations, queries
 from lms.accounts.operations import NewEmployment, NewEnterprise
 from lms.accounts.sign_in import operations as sign_in
+from lms.accounts.sign_in import roles
 from lms.core.access import SYSTEM, Actor, Role
 from lms.core.services import Services
 from lms.core.tenancy import WORKER_SCOPE, Scope, ScopeRole
@@ -86,7 +87,7 @@ def new_person(jobs: Services, tenant_id: uuid.UUID, role: Role, *, name: str = 
     number = new_id_number()
     with jobs.db.transaction(WORKER_SCOPE) as session:
         person_id = operations.register_person(session, name=name, id_number=number)
-        operations.grant_role(session, SYSTEM, person_id=person_id, tenant_id=tenant_id, role=role)
+        roles.grant_role(session, SYSTEM, person_id=person_id, tenant_id=tenant_id, role=role)
     return person_id, number
 
 

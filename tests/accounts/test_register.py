@@ -25,6 +25,7 @@ from lms.accounts.errors import (
 from lms.accounts.faces.models import FaceTemplate
 from lms.accounts.models import Employment, Person, Rule, Tenant
 from lms.accounts.operations import NewEmployment, NewEnterprise, PersonEntry
+from lms.accounts.sign_in import roles
 from lms.accounts.sign_in.models import Account, RoleGrant
 from lms.accounts.sign_in.operations import issue_activation_code
 from lms.core import clock
@@ -187,7 +188,7 @@ def test_hiring_makes_a_trainee_and_is_announced_once(
 ) -> None:
     worker = factories.new_worker(jobs_services)
     with jobs_services.db.transaction(WORKER_SCOPE, read_only=True) as session:
-        roles = session.scalars(select(RoleGrant.role).where(RoleGrant.person_id == worker.person_id)).all()
+        held = session.scalars(select(RoleGrant.role).where(RoleGrant.person_id == worker.person_id)).all()
         audited = session.execute(
             text("select action from core_audit where subject_id = :id"), {"id": str(worker.employment_id)}
         ).all()
@@ -195,7 +196,7 @@ def test_hiring_makes_a_trainee_and_is_announced_once(
         "select args->>'subscriber' from procrastinate_jobs where args->'payload'->>'employment_id' = %s",
         (str(worker.employment_id),),
     ).fetchall()
-    assert roles == [Role.TRAINEE.value]
+    assert held == [Role.TRAINEE.value]
     assert [row.action for row in audited] == ["accounts.employment.started"]
     assert ("courses.on_employment_started",) in jobs
 
@@ -229,7 +230,7 @@ def test_nobody_is_hired_twice_or_under_another_name(jobs_services: Services) ->
 def test_leaving_keeps_the_learner_and_ends_the_administrator(jobs_services: Services) -> None:
     worker = factories.new_worker(jobs_services)
     with jobs_services.db.transaction(WORKER_SCOPE) as session:
-        operations.grant_role(
+        roles.grant_role(
             session, SYSTEM, person_id=worker.person_id, tenant_id=worker.tenant_id, role=Role.ENTERPRISE_ADMIN
         )
         with pytest.raises(BadDates):
@@ -238,14 +239,14 @@ def test_leaving_keeps_the_learner_and_ends_the_administrator(jobs_services: Ser
             )
         operations.end_employment(session, SYSTEM, worker.tenant_id, worker.employment_id, left_on=clock.today())
     with jobs_services.db.transaction(WORKER_SCOPE) as session:
-        roles = session.scalars(select(RoleGrant.role).where(RoleGrant.person_id == worker.person_id)).all()
+        held = session.scalars(select(RoleGrant.role).where(RoleGrant.person_id == worker.person_id)).all()
         with pytest.raises(NotFound):
             queries.active_employment(session, worker.person_id, worker.tenant_id)
         with pytest.raises(NotFound):
             operations.end_employment(session, SYSTEM, worker.tenant_id, worker.employment_id, left_on=clock.today())
         operations.employ(session, SYSTEM, worker.tenant_id, NewEmployment(worker.name, worker.id_number, "welder"))
         newest = queries.employments_by_person(session, worker.tenant_id, [worker.person_id])[worker.person_id]
-    assert roles == [Role.TRAINEE.value]
+    assert held == [Role.TRAINEE.value]
     assert newest.left_on is None
 
 
@@ -290,9 +291,7 @@ def test_a_tenant_cannot_make_itself_an_administrator(services: Services, jobs_s
         pytest.raises(ProgrammingError, match="row-level security"),
         services.db.transaction(factories.tenant_scope(worker.tenant_id)) as session,
     ):
-        operations.grant_role(
-            session, SYSTEM, person_id=worker.person_id, tenant_id=worker.tenant_id, role=Role.REGULATOR
-        )
+        roles.grant_role(session, SYSTEM, person_id=worker.person_id, tenant_id=worker.tenant_id, role=Role.REGULATOR)
 
 
 def test_a_person_sees_only_themself(services: Services, jobs_services: Services) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from lms.accounts import operations
 from lms.accounts.errors import AlreadyActivated
 from lms.accounts.sign_in import operations as sign_in
+from lms.accounts.sign_in import roles
 from lms.core import clock
 from lms.core.access import SYSTEM, Role
 from lms.core.services import Services
@@ -238,7 +239,7 @@ def test_roles_are_switched_by_a_new_session(
     client: FlaskClient, jobs_services: Services, active: factories.Worker
 ) -> None:
     with jobs_services.db.transaction(WORKER_SCOPE) as session:
-        operations.grant_role(
+        roles.grant_role(
             session, SYSTEM, person_id=active.person_id, tenant_id=active.tenant_id, role=Role.ENTERPRISE_ADMIN
         )
     _sign_in(client, active.id_number)
@@ -259,7 +260,7 @@ def test_the_role_used_last_comes_first_at_the_next_sign_in(
 ) -> None:
     with jobs_services.db.transaction(WORKER_SCOPE) as session:
         for role in (Role.ENTERPRISE_ADMIN, Role.INSTRUCTOR):
-            operations.grant_role(session, SYSTEM, person_id=active.person_id, tenant_id=active.tenant_id, role=role)
+            roles.grant_role(session, SYSTEM, person_id=active.person_id, tenant_id=active.tenant_id, role=role)
     _sign_in(client, active.id_number)
     client.post("/role", data={"tenant_id": str(active.tenant_id), "role": "instructor"})
     client.post("/sign-out")
@@ -273,9 +274,7 @@ def test_a_role_that_is_taken_back_ends_its_sessions(
     _sign_in(client, active.id_number)
     assert client.get("/me").status_code == 200
     with jobs_services.db.transaction(WORKER_SCOPE) as session:
-        operations.revoke_role(
-            session, SYSTEM, person_id=active.person_id, tenant_id=active.tenant_id, role=Role.TRAINEE
-        )
+        roles.revoke_role(session, SYSTEM, person_id=active.person_id, tenant_id=active.tenant_id, role=Role.TRAINEE)
     assert client.get("/me").status_code == 302
 
 

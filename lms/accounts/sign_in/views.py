@@ -118,7 +118,8 @@ def activate_submit() -> ResponseReturnValue:
         return render_template("accounts/activate.html", form=form, refusal=refused.text()), 422
     web.sign_in(opened.token)
     flash(_("账号已激活，欢迎使用"), "ok")
-    return redirect(url_for("accounts.consent"))
+    # Only learners are ever asked to show who they are.
+    return redirect(url_for("accounts.consent" if opened.role == Role.TRAINEE else "accounts.home"))
 
 
 @bp.post("/sign-out")
