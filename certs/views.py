@@ -247,7 +247,7 @@ def decide_status(certificate_id: uuid.UUID) -> ResponseReturnValue:
         row = access_certificate(web.db(), certificate_id)
         page = _page(row, layout="layouts/desk.html", back=url_for(".regulator_list"), form=form)
         return page, 422
-    decision = Decision(form.decision.data)
+    decision = Decision(str(form.decision.data))
     decide(web.db(), web.actor(), certificate_id, decision, (form.reason.data or "").strip())
     flash(_("已执行：%(decision)s", decision=DECISIONS[decision][0]), "ok")
     return redirect(url_for(".regulator_certificate", certificate_id=certificate_id))

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, current_app, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from certs import rules
-from certs.check import queries
+from certs.check import page, queries
 from certs.check.queries import GUESSING_WINDOW, UNKNOWN, PublicFacts, Visitor
 from certs.errors import GuessingTooOften, UnknownCertificate
 from certs.forms import FindForm
 from certs.keys.operations import public_keys, root_pems
-from certs.labels import LABELS, TONES, VERDICTS
 from certs.registry.queries import latest_checkpoint, proof_document, proof_of, recent_checkpoints
 from certs.rules import Shown, Status
 from lms.core import clock, web
-from lms.core.pages import download
+from lms.core.i18n import LANGUAGE_COOKIE, LANGUAGES, select_locale
+from lms.core.pages import YEAR_S, download
 
 blueprint = Blueprint("certs_check", __name__, template_folder="../templates")
+THEMES = ("light", "dark")
 PEM = "application/x-pem-file"
 
 
@@ -35,6 +37,10 @@ def _unknown(visitor: Visitor, asked: str) -> ResponseReturnValue:
     )
     if queries.has_guessed_too_often(web.db(), visitor):
         raise GuessingTooOften(retry_after_s=int(GUESSING_WINDOW.total_seconds()))
+    return _unknown_page(asked)
+
+
+def _unknown_page(asked: str) -> ResponseReturnValue:
     return render_template("certs/unknown.html", asked=asked, form=FindForm(formdata=None)), UnknownCertificate.status
 
 
@@ -51,31 +57,67 @@ def _today_status(facts: PublicFacts) -> Shown:
 @blueprint.get("/c/<public_id>/<payload>")
 @blueprint.get("/C/<public_id>/<payload>")
 @web.public
+@web.own_transactions
 def check(public_id: str, payload: str = "") -> ResponseReturnValue:  # noqa: ARG001 - for phones without network
-    """Tell anyone what the certificate is worth now, and write down that it was asked."""
+    """Tell anyone what the certificate is worth now, and write down that it was asked.
+
+    Look-up and record share one short transaction: what was not recorded is not told.
+    """
     visitor = _visitor()
     wanted = rules.clean_public_id(public_id)
-    facts = queries.look_up(web.db(), wanted) if wanted else None
-    if facts is None or wanted is None:
-        return _unknown(visitor, (wanted or public_id)[:32])
-    shown = _today_status(facts)
-    web.after_commit(
-        lambda session: queries.record_check(
-            session, visitor, wanted, certificate_id=facts.certificate_id, outcome=shown.value
+    with web.transaction() as session:
+        facts = queries.look_up(session, wanted) if wanted else None
+        shown = _today_status(facts) if facts else None
+        queries.record_check(
+            session,
+            visitor,
+            (wanted or public_id)[:32],
+            certificate_id=facts.certificate_id if facts else None,
+            outcome=shown.value if shown else UNKNOWN,
         )
-    )
+        refused = facts is None and queries.has_guessed_too_often(session, visitor)
+    if refused:
+        raise GuessingTooOften(retry_after_s=int(GUESSING_WINDOW.total_seconds()))
+    if facts is None or shown is None or wanted is None:
+        return _unknown_page((wanted or public_id)[:32])
     if web.wants_json():
         return jsonify(_as_json(facts, shown))
-    title, text = VERDICTS[shown]
-    return render_template(
-        "certs/check.html",
-        facts=facts,
-        public_id=wanted,
-        title=title,
-        text=text,
-        tone=TONES[shown],
-        label=LABELS[shown],
-        checked_at=clock.now(),
+    language = _language()
+    theme = request.cookies.get("theme", "")
+    response = Response(
+        page.draw(
+            _as_text(facts, wanted, language), shown, language=language, theme=theme if theme in THEMES else "auto"
+        )
+    )
+    if "lang" in request.args:
+        response.set_cookie(LANGUAGE_COOKIE, language, max_age=YEAR_S, samesite="Lax", httponly=True)
+    return response
+
+
+def _language() -> str:
+    """Return the reader's language; this page changes it by its address, for it holds no forms."""
+    chosen = request.args.get("lang", "")
+    return chosen if chosen in LANGUAGES else select_locale()
+
+
+def _as_text(facts: PublicFacts, public_id: str, language: str) -> page.Facts:
+    english = language == "en"
+    licence = facts.licence_number
+    if licence and facts.licence_valid_until:
+        licence += f" ({'until' if english else '有效期至'} {facts.licence_valid_until})"
+    zone = ZoneInfo(web.services().settings.timezone)
+    waiting = "being entered, about a second" if english else "登记中，约一秒后可查"
+    return page.Facts(
+        public_id=public_id,
+        holder=facts.holder_name_masked,
+        scheme=facts.scheme_name_en if english else facts.scheme_name_zh,
+        number=facts.number,
+        valid=f"{facts.valid_from} — {facts.valid_until}",
+        enterprise=facts.enterprise_name,
+        licence=licence,
+        issuer=facts.issuer_name,
+        place=waiting if facts.leaf_seq is None else f"No. {facts.leaf_seq}",
+        checked=clock.now().astimezone(zone).strftime("%Y-%m-%d %H:%M:%S"),
     )
 
 
@@ -98,14 +140,21 @@ def _as_json(facts: PublicFacts, shown: Shown) -> dict[str, Any]:
 @blueprint.get("/c/<public_id>/proof")
 @web.public
 def proof(public_id: str) -> ResponseReturnValue:
-    """Show or hand out the registry's proof for one certificate."""
+    """Show the registry's proof for one certificate."""
     wanted = rules.clean_public_id(public_id)
     if wanted is None or queries.look_up(web.db(), wanted) is None:
         return _unknown(_visitor(), (wanted or public_id)[:32])
-    found = proof_of(web.db(), wanted)
-    if request.headers.get("HX-Request"):
-        return render_template("certs/_proof.html", proof=found, public_id=wanted)
-    response = jsonify(proof_document(found))
+    return render_template("certs/proof.html", proof=proof_of(web.db(), wanted), public_id=wanted)
+
+
+@blueprint.get("/c/<public_id>/proof.json")
+@web.public
+def proof_file(public_id: str) -> ResponseReturnValue:
+    """Hand out the registry's proof for one certificate, for anyone to check by themselves."""
+    wanted = rules.clean_public_id(public_id)
+    if wanted is None or queries.look_up(web.db(), wanted) is None:
+        return _unknown(_visitor(), (wanted or public_id)[:32])
+    response = jsonify(proof_document(proof_of(web.db(), wanted)))
     response.headers.set("Content-Disposition", "attachment", filename=f"proof-{wanted}.json")
     return response
 

@@ -76,8 +76,8 @@ def request_certificate(
     if session.scalar(select(Certificate.id).where(*held)):
         return None
     values = {**_identity(session, earned), **_content(session, earned)}
-    inserted = session.execute(upsert(Certificate).values(values).on_conflict_do_nothing())
-    if not inserted.rowcount:  # type: ignore[attr-defined]  # a cursor result: the statement is a plain INSERT
+    added = upsert(Certificate).values(values).on_conflict_do_nothing().returning(Certificate.id)
+    if session.scalar(added) is None:
         return None
     return _enter(session, actor, values)
 

@@ -50,6 +50,28 @@ def test_anyone_sees_the_state_with_the_name_masked(client: FlaskClient, certifi
     assert certificate.id_number_masked not in page.text
 
 
+def test_english_readers_are_told_in_english(client: FlaskClient, certificate: Certificate) -> None:
+    page = client.get(f"/c/{certificate.public_id}?lang=en")
+    assert '<html lang="en"' in page.text
+    assert "Hazardous-Chemicals Safety Manager" in page.text
+    assert '<html lang="en"' in client.get(f"/c/{certificate.public_id}").text
+
+
+def test_the_kept_page_holds_nothing_of_another_certificate(
+    client: FlaskClient, certificate: Certificate, jobs_services: Services, queue_worker: Worker
+) -> None:
+    tenant_id = world.make_enterprise(jobs_services)
+    learner = world.make_learner(jobs_services, tenant_id, name="李国强")
+    world.pass_exam(jobs_services, learner)
+    world.settle(queue_worker)
+    (other,) = world.certificate_rows(jobs_services, learner.person_id)
+    pages = [client.get(f"/c/{one.public_id}") for one in (certificate, other)]
+    assert other.number not in pages[0].text
+    assert certificate.number not in pages[1].text
+    assert other.number in pages[1].text
+    assert "Set-Cookie" not in pages[1].headers
+
+
 def test_case_and_read_alikes_do_not_matter(client: FlaskClient, certificate: Certificate) -> None:
     typed = certificate.public_id.lower().replace("0", "o").replace("1", "l")
     assert certificate.number in client.get(f"/c/{typed}").text

@@ -4,7 +4,7 @@ import base64
 import hashlib
 
 import pytest
-from certificate_fixtures import pki
+from tests.certs.certificate_fixtures import pki
 from hypothesis import given
 from hypothesis import strategies as st
 

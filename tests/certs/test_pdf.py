@@ -7,7 +7,7 @@ from pathlib import Path
 import pikepdf
 import pytest
 import zxingcpp
-from certificate_fixtures import RARE_NAME, face, portrait, renderer
+from tests.certs.certificate_fixtures import RARE_NAME, face, portrait, renderer
 from PIL import Image, ImageChops
 
 from certs.adapters import fonts

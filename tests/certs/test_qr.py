@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import segno
 import zxingcpp
-from certificate_fixtures import RARE_NAME, pki
+from tests.certs.certificate_fixtures import RARE_NAME, pki
 from cryptography.hazmat.primitives.asymmetric import ec
 from cwt import COSE, COSEKey
 from cwt.exceptions import VerifyError

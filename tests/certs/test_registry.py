@@ -152,7 +152,7 @@ def test_an_altered_file_is_found(
 
 
 def test_anyone_can_check_the_proof_by_themselves(client: FlaskClient, certificate: Certificate) -> None:
-    document = client.get(f"/c/{certificate.public_id}/proof").get_json()
+    document = client.get(f"/c/{certificate.public_id}/proof.json").get_json()
     pem = client.get("/pki/keys.json").get_json()["log"][0]
     stated = tree.verify_checkpoint(
         document["checkpoint"], pem["name"], load_log_public_key(pem["public_pem"].encode())
@@ -164,6 +164,8 @@ def test_anyone_can_check_the_proof_by_themselves(client: FlaskClient, certifica
         assert tree.verify_inclusion(digest, leaf["index"], stated.size, path, stated.root)
         assert not tree.verify_inclusion(digest, leaf["index"] + 1, stated.size, path, stated.root)
     assert "王" not in str(document)
+    page = client.get(f"/c/{certificate.public_id}/proof")
+    assert document["leaves"][0]["leaf_hash"] in page.text
 
 
 def test_the_worker_itself_cannot_rewrite_the_log(jobs_services: Services, certificate: Certificate) -> None:
@@ -190,4 +192,5 @@ def test_the_registry_page_shows_the_newest_checkpoint(client: FlaskClient, cert
 
 
 def test_an_unknown_proof_is_not_found(client: FlaskClient) -> None:
-    assert client.get(f"/c/{uuid.uuid4().hex[:16].upper()}/proof").status_code == 404
+    for name in ("proof", "proof.json"):
+        assert client.get(f"/c/{uuid.uuid4().hex[:16].upper()}/{name}").status_code == 404

@@ -9,7 +9,7 @@ from pathlib import Path
 import pikepdf
 import pytest
 from asn1crypto import pem, x509
-from certificate_fixtures import NOW, SUBJECTS, face, pki, renderer, signed, signer
+from tests.certs.certificate_fixtures import NOW, SUBJECTS, face, pki, renderer, signed, signer
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
