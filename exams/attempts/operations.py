@@ -156,8 +156,8 @@ def _fresh_verification(session: Session, person_id: uuid.UUID, enrolment_id: uu
 
 def _open(session: Session, actor: Actor, values: dict[str, Any], plan: bank.BlueprintView) -> uuid.UUID:
     """Insert the attempt and its paper; where another request was faster, return that one's attempt."""
-    done = session.execute(upsert(Attempt).values(**values).on_conflict_do_nothing())
-    if done.rowcount == 0:  # type: ignore[attr-defined]  # a cursor result, as of every insert
+    added = upsert(Attempt).values(**values).on_conflict_do_nothing().returning(Attempt.id)
+    if session.scalar(added) is None:
         running = _open_attempt(session, values["person_id"])
         if running is None:
             raise Conflict
