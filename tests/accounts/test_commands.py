@@ -40,7 +40,7 @@ def test_a_department_is_registered_with_its_industries(jobs_services: Services)
     code = factories.new_credit_code()
     scope = ("--region", "410102", "--industry", "54", "--industry", "53")
     made = _run(jobs_services, "department", "--name", "交通运输局", "--credit-code", code, *scope)
-    assert uuid.UUID(made.output.strip())
+    assert str(uuid.UUID(made.output.strip())) == made.output.strip()
     again = _run(jobs_services, "department", "--name", "交通运输局", "--credit-code", code, *scope)
     assert again.exit_code == 1
     assert "already_registered" in again.output
