@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -165,6 +166,8 @@ def read_date(cell: Cell) -> date | None:
     if isinstance(cell, date):
         return cell
     if isinstance(cell, float | int) and not isinstance(cell, bool):
+        if not math.isfinite(cell):
+            return None
         if int(cell) in SERIAL_DAYS:
             return EXCEL_DAY_ZERO + timedelta(days=int(cell))
         cell = str(int(cell))

@@ -81,7 +81,7 @@ def _check_workbook(data: bytes, limits: Limits) -> None:
     # Overlapping entries let one stream be counted many times over.
     if len(names) != len(entries) or sum(entry.compress_size for entry in entries) > len(data):
         raise CorruptFile
-    _check_parts(archive, names)
+    _check_parts(data, {entry.filename: entry for entry in entries})
     left = limits.max_unpacked_bytes
     for entry in entries:
         left -= _unpacked_size(data, entry, left)
@@ -89,15 +89,12 @@ def _check_workbook(data: bytes, limits: Limits) -> None:
             raise BombFile(limit_mb=limit_mb)
 
 
-def _check_parts(archive: zipfile.ZipFile, names: set[str]) -> None:
-    if "[Content_Types].xml" not in names or "xl/workbook.xml" not in names:
-        kind = _("压缩包") if "[Content_Types].xml" not in names else _("其他办公文档")
+def _check_parts(data: bytes, entries: dict[str, zipfile.ZipInfo]) -> None:
+    if "[Content_Types].xml" not in entries or "xl/workbook.xml" not in entries:
+        kind = _("压缩包") if "[Content_Types].xml" not in entries else _("其他办公文档")
         raise WrongFileType(kind=kind)
-    try:
-        types = archive.read("[Content_Types].xml")
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError):
-        raise CorruptFile from None
-    if b"macroEnabled" in types or any(name.lower().endswith("vbaproject.bin") for name in names):
+    types = next(_unpacked(data, entries["[Content_Types].xml"]), b"")
+    if b"macroEnabled" in types or any(name.lower().endswith("vbaproject.bin") for name in entries):
         raise MacroFile
 
 
@@ -138,10 +135,9 @@ def _refuse_stray_cells(window: bytes, end: int) -> None:
 
 
 def _unpacked(data: bytes, entry: zipfile.ZipInfo) -> Iterator[bytes]:
-    try:
-        header = LOCAL_HEADER.unpack_from(data, entry.header_offset)
-    except struct.error:
-        raise CorruptFile from None
+    if not 0 <= entry.header_offset <= len(data) - LOCAL_HEADER.size:
+        raise CorruptFile
+    header = LOCAL_HEADER.unpack_from(data, entry.header_offset)
     start = entry.header_offset + LOCAL_HEADER.size + header[-2] + header[-1]
     packed = data[start : start + entry.compress_size]
     if header[0] != ZIP or len(packed) != entry.compress_size:
