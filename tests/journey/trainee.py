@@ -73,6 +73,7 @@ class Trainee:
     def _take(self, path: str, picture: str) -> str:
         page = self.page
         page.wait_for_selector("[data-camera-shoot]:visible:not([disabled])")
+        self.phone.shoot(f"{picture}-camera")
         with page.expect_response(lambda answer: path in path_of(answer) and answer.request.method == "POST") as got:
             page.click("[data-camera-shoot]:visible")
         answer: dict[str, Any] = got.value.json()
@@ -190,7 +191,8 @@ class Trainee:
         for number in range(first, last + 1):
             page.click("[data-exam-sheet]")
             page.click(f'[data-exam-go="{number}"]')
-            self._tick(page.wait_for_selector(f'.question[data-item="{number}"]:not([hidden])'))
+            with page.expect_response(lambda answer: answer.url.endswith("/answers")):
+                self._tick(page.wait_for_selector(f'.question[data-item="{number}"]:not([hidden])'))
         page.wait_for_selector('[data-exam-sync][data-state="synced"]')
 
     def _hand_in(self) -> None:

@@ -1,0 +1,129 @@
+"""Regulators, the public and the auditor: who sees what, what a certificate is worth, whether the chains hold."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import zxingcpp
+from PIL import Image
+
+from certs.adapters.verifying import verify_pdf
+from tests.journey.cast import CITY, COUNTY, ENTERPRISE, PROVINCE, Cast
+from tests.journey.client import Client
+from tests.journey.enterprise import completion_pct, kpis, open_warning
+from tests.journey.instance import Instance, JourneyFailed
+
+RENDER_DPI = 200
+JSON = {"Accept": "application/json"}
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What the file and the public say of the certificate."""
+
+    root_pem: bytes
+    qr_text: str
+    status: str
+
+
+def warning_of(client: Client, tenant_id: str) -> str:
+    """Return the level of the enterprise's open warning as a regulator sees it, or none."""
+    return open_warning(client.get(f"/board/enterprises/{tenant_id}"))
+
+
+def await_warning(client: Client, tenant_id: str, level: str, *, within_s: float) -> str:
+    """Wait until the enterprise's open warning is ``level``."""
+    client.until(
+        f"/board/enterprises/{tenant_id}", lambda page: open_warning(page) == level,
+        within_s=within_s, what=f"warning {level}",
+    )  # fmt: skip
+    return level
+
+
+def check_scopes(cast: Cast, wanted_pct: float) -> int:
+    """See that county, city and province show the figures, and nobody else anything; return the foreign status."""
+    views = ((cast.county, COUNTY), (cast.city, CITY), (cast.province, PROVINCE), (cast.inspector, COUNTY))
+    for client, region in views:
+        page = client.get(f"/board/{region}")
+        shown = kpis(page)
+        if completion_pct(page) != wanted_pct or shown.get("证书", "0") == "0":
+            raise JourneyFailed(f"the board of {region} does not show {wanted_pct} %: {shown}")
+        _drill_down(client, region)
+    for client in (cast.foreign, cast.transport):
+        if ENTERPRISE in client.get("/board").text or ENTERPRISE in client.get("/regulator/certificates").text:
+            raise JourneyFailed("a department sees an enterprise outside its scope")
+    cast.foreign.get(f"/board/{COUNTY}", expect=404)
+    cast.transport.get(f"/board/enterprises/{cast.tenant_id}", expect=404)
+    return cast.foreign.get(f"/board/enterprises/{cast.tenant_id}", expect=None).status
+
+
+def _drill_down(client: Client, region: int) -> None:
+    """Go from one's own division down to the enterprise by the links on the pages."""
+    page = client.get(f"/board/{region}")
+    for below in (CITY, COUNTY):
+        if region > below or region == COUNTY or region == below:
+            continue
+        page = client.get(page.link(rf"/board/{below}(\?|$)"))
+    found = client.get(page.link(r"/board/enterprises/"))
+    if ENTERPRISE not in found.words:
+        raise JourneyFailed(f"drilling down from {region} did not lead to the enterprise")
+
+
+def check_certificate(visitor: Client, pdf: Path, number: str) -> Checked:
+    """Verify the file against the published root, read its symbol, open the address that it holds."""
+    root = visitor.get("/pki/root.pem").body
+    verdict = verify_pdf(pdf.read_bytes(), [root], datetime.now(UTC))
+    if verdict.problems:
+        raise JourneyFailed(f"the certificate's signature does not hold: {verdict.problems}")
+    qr_text = read_symbol(pdf)
+    status = public_status(visitor, qr_text, number)
+    return Checked(root, qr_text, status)
+
+
+def read_symbol(pdf: Path) -> str:
+    """Return the text of the QR symbol on the rasterised page."""
+    command = ["pdftoppm", "-r", str(RENDER_DPI), "-png", "-singlefile", str(pdf)]
+    done = subprocess.run([*command, str(pdf.with_suffix(""))], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise JourneyFailed(f"the PDF cannot be rasterised: {done.stderr}")
+    with Image.open(io.BytesIO(pdf.with_suffix(".png").read_bytes())) as picture:
+        found = [symbol.text for symbol in zxingcpp.read_barcodes(picture)]
+    if len(found) != 1:
+        raise JourneyFailed(f"the certificate carries {len(found)} readable symbols")
+    return found[0]
+
+
+def public_status(visitor: Client, address: str, number: str) -> str:
+    """Return what the public page says now; the number must be the certificate's."""
+    facts = json.loads(visitor.get(address, headers=JSON).body)
+    if facts["number"] != number or "*" not in facts["holder"] or facts["enterprise"] != ENTERPRISE:
+        raise JourneyFailed(f"the public page tells other facts: {facts}")
+    return str(facts["status"])
+
+
+def revoke(client: Client, number: str) -> None:
+    """Revoke the certificate of this number, with a reason."""
+    found = client.get(f"/regulator/certificates?q={number[-6:]}")
+    for link in found.links(r"/regulator/certificates/[0-9a-f-]{36}$"):
+        page = client.get(link)
+        if number in page.words:
+            reason = "现场核查发现持证人身份信息存疑，按程序撤销"
+            client.post(page.link(r"/status$"), {"decision": "revoke", "reason": reason})
+            return
+    raise JourneyFailed(f"the regulator does not find {number}")
+
+
+def verify_chains(instance: Instance, auditor: Client) -> None:
+    """Let the auditor prove both logs, on the command line and by the page's button."""
+    for log in ("audit", "registry"):
+        verdict = json.loads(instance.command(log, "verify").strip().splitlines()[-1])
+        if not verdict["holds"] or not verdict["rows"]:
+            raise JourneyFailed(f"the {log} log does not hold: {verdict}")
+    auditor.get("/audit")
+    job = auditor.post("/audit/verify")
+    auditor.until(job.path, lambda page: "disc-ok" in page.text, within_s=30, what="the auditor's verification")
