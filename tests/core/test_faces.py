@@ -255,9 +255,7 @@ def test_an_unknown_purpose_is_refused(engine: FaceEngine) -> None:
         lambda template: replace(template, model_sha256="another"),
     ],
 )
-def test_a_template_of_another_engine_is_refused(
-    engine: FaceEngine, relabel: Callable[[Template], Template]
-) -> None:
+def test_a_template_of_another_engine_is_refused(engine: FaceEngine, relabel: Callable[[Template], Template]) -> None:
     foreign = relabel(enrol(engine, [neutral("005")], frames_min=1))
     with pytest.raises(TemplateMismatch):
         verify(engine, foreign, [neutral("005")], purpose="learning")

@@ -14,11 +14,11 @@ import psycopg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
-from tests.conftest import Instance, Worker
 
 from lms.core import queue
 from lms.core.services import Services
 from lms.core.tenancy import PUBLIC_SCOPE
+from tests.conftest import Instance, Worker
 
 DONE: list[str] = []
 

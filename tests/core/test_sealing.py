@@ -6,12 +6,14 @@ import uuid
 
 import psycopg
 import pytest
-from tests.conftest import Worker
+from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
 
 from lms.core import audit, sealing
 from lms.core.access import SYSTEM
 from lms.core.services import Services
-from lms.core.tenancy import PUBLIC_SCOPE
+from lms.core.tenancy import PUBLIC_SCOPE, WORKER_SCOPE
+from tests.conftest import Worker
 
 pytestmark = pytest.mark.xdist_group("sealing")
 Connection = psycopg.Connection[tuple[object, ...]]
@@ -113,11 +115,6 @@ def test_cutting_the_end_off_is_noticed(
 def test_no_login_of_ours_can_change_a_row(
     request: pytest.FixtureRequest, sealed_row: uuid.UUID, statement: str, login: str
 ) -> None:
-    from sqlalchemy import text
-    from sqlalchemy.exc import ProgrammingError
-
-    from lms.core.tenancy import WORKER_SCOPE
-
     found: Services = request.getfixturevalue(login)
     scope = WORKER_SCOPE if login == "jobs_services" else PUBLIC_SCOPE
     with pytest.raises(ProgrammingError, match="permission denied"), found.db.transaction(scope) as session:

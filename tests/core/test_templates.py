@@ -18,7 +18,9 @@ FORBIDDEN = {
     "event handler attribute": re.compile(r"""<[^>]*\son[a-z]+\s*=\s*["'{]""", re.IGNORECASE),
     "hx-on attribute": re.compile(r"\b(?:data-)?hx-on\b", re.IGNORECASE),
     "trigger filter, which needs eval": re.compile(r"""hx-trigger\s*=\s*("[^"]*\[|'[^']*\[)""", re.IGNORECASE),
-    "js: values, which need eval": re.compile(r"""hx-(?:vals|headers)[^=\s]*\s*=\s*["']\s*(?:js|javascript):""", re.IGNORECASE),
+    "js: values, which need eval": re.compile(
+        r"""hx-(?:vals|headers)[^=\s]*\s*=\s*["']\s*(?:js|javascript):""", re.IGNORECASE
+    ),
     "javascript: address": re.compile(r"""=\s*["']?\s*javascript:""", re.IGNORECASE),
     "safe filter": re.compile(r"\|\s*safe\b"),
     "autoescape switched off": re.compile(r"{%-?\s*autoescape\s+false", re.IGNORECASE),
@@ -87,5 +89,7 @@ def test_there_are_templates_to_look_at() -> None:
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_post_forms_carry_the_csrf_token(path: Path) -> None:
     text = COMMENT.sub("", path.read_text("utf8"))
-    for form in re.findall(r"<form\b[^>]*\bmethod\s*=\s*[\"']post[\"'][^>]*>.*?</form>", text, re.IGNORECASE | re.DOTALL):
+    for form in re.findall(
+        r"<form\b[^>]*\bmethod\s*=\s*[\"']post[\"'][^>]*>.*?</form>", text, re.IGNORECASE | re.DOTALL
+    ):
         assert "csrf_token" in form or "hidden_tag" in form, form[:120]

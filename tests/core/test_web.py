@@ -9,7 +9,6 @@ from flask import Response
 from flask.testing import FlaskClient
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
-from tests.conftest import Instance
 
 from lms.app import create_app
 from lms.core import audit, web
@@ -17,6 +16,7 @@ from lms.core.errors import Conflict
 from lms.core.services import Services
 from lms.core.tenancy import PUBLIC_SCOPE, WORKER_SCOPE, Scope, ScopeRole
 from lms.core.web import AnzhengFlask
+from tests.conftest import Instance
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,9 @@ def test_every_answer_bears_the_strict_headers(client: FlaskClient) -> None:
         assert headers["X-Content-Type-Options"] == "nosniff"
 
 
-@pytest.mark.parametrize("path", ["/no-such-page", "/learn/0190a000-0000-7000-8000-000000000000/../x", "/%00", "/c/%E4%B8%AD"])
+@pytest.mark.parametrize(
+    "path", ["/no-such-page", "/learn/0190a000-0000-7000-8000-000000000000/../x", "/%00", "/c/%E4%B8%AD"]
+)
 def test_an_unknown_address_is_a_page_in_the_readers_language(client: FlaskClient, path: str) -> None:
     answer = client.get(path, headers={"Accept-Language": "zh"})
     assert answer.status_code in {302, 404}
