@@ -44,6 +44,7 @@ class Desk:
         """Upload through the page; return the status and what the page says."""
         answer = self.client.post("/staff/import", data={"file": (io.BytesIO(data), name)})
         assert answer.status_code >= 400
+        answer.request.environ["wsgi.input"].close()  # the client keeps a large upload in a file
         return answer.status_code, answer.text
 
     def import_row(self, import_id: uuid.UUID) -> Import:
@@ -61,7 +62,9 @@ class Desk:
         """Return what is stored of everybody here, ids and times included: equal means untouched."""
         columns = list(Employment.__table__.columns)
         with self.jobs.db.transaction(WORKER_SCOPE) as session:
-            rows = session.execute(select(*columns).where(Employment.tenant_id == self.tenant_id).order_by(Employment.id))
+            rows = session.execute(
+                select(*columns).where(Employment.tenant_id == self.tenant_id).order_by(Employment.id)
+            )
             return [tuple(row) for row in rows]
 
     def act(self, import_id: uuid.UUID, deed: str) -> int:

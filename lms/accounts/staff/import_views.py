@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from dataclasses import replace
 from urllib.parse import urlencode
@@ -81,7 +82,8 @@ def _read_upload() -> tuple[bytes, str]:
     file = request.files.get("file")
     if file is None or not file.filename:
         raise EmptyFile(_("请选择要上传的花名册文件"))
-    data = file.stream.read(limit + 1)
+    with contextlib.closing(file):
+        data = file.stream.read(limit + 1)
     if len(data) > limit:
         raise too_large
     return data, file.filename

@@ -165,18 +165,12 @@ def read_date(cell: Cell) -> date | None:
         return cell.date()
     if isinstance(cell, date):
         return cell
-    if isinstance(cell, float | int) and not isinstance(cell, bool):
-        if not math.isfinite(cell):
-            return None
-        if int(cell) in SERIAL_DAYS:
-            return EXCEL_DAY_ZERO + timedelta(days=int(cell))
-        cell = str(int(cell))
+    if isinstance(cell, float | int) and math.isfinite(cell) and int(cell) in SERIAL_DAYS:
+        return EXCEL_DAY_ZERO + timedelta(days=int(cell))
     text = unicodedata.normalize("NFKC", text_of(cell))
     found = _DATE.fullmatch(text) or _COMPACT_DATE.fullmatch(text)
-    if not found:
-        return None
     try:
-        return date(*map(int, found.groups()))
+        return date(*map(int, found.groups())) if found else None
     except ValueError:
         return None
 
