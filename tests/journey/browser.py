@@ -59,7 +59,7 @@ class Phone:
             self.films[photo] = fake_camera_mjpeg(FACES / photo, self.folder / f"{Path(photo).stem}.mjpeg")
         fresh = self.folder / "next.mjpeg"
         shutil.copyfile(self.films[photo], fresh)
-        os.replace(fresh, self._film)
+        fresh.replace(self._film)
 
     def open(self) -> Page:
         """Start the browser with the profile that is there."""

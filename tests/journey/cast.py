@@ -8,12 +8,12 @@ from datetime import date
 from stdnum.cn import uscc
 
 from tests.journey.client import Client
-from tests.journey.instance import Instance
+from tests.journey.instance import Instance, JourneyFailed
 from tests.rosters import id_number
 
 COUNTY, CITY, PROVINCE, FOREIGN_COUNTY = 410305, 410300, 410000, 410102
 CHEMICALS, ROAD_TRANSPORT, EDUCATION = "26", "54", "83"
-PASSWORD = "Qing-Shan-2046"  # noqa: S105 - of people who live for four minutes
+PASSWORD = "Qing-Shan-2046"
 ENTERPRISE = "洛阳涧河化工有限公司"
 LICENCE = "（豫）WH安许证字〔2026〕00316"
 
@@ -61,6 +61,19 @@ def activate(instance: Instance, who: Person, code: str) -> Client:
     fields = {"id_number": who.id_number, "code": code, "password": PASSWORD, "repeat": PASSWORD}
     client.post("/activate", fields)
     return client
+
+
+def refuse_guess(instance: Instance, who: Person) -> None:
+    """A guessed password is refused in the words that an unknown number is refused in."""
+    refused = []
+    for number in (who.id_number, id_number(999, region=410102)):
+        client = Client(instance.address)
+        client.get("/sign-in")
+        fields = {"login": number, "password": "Zhi-Yue-1999", "next": ""}
+        words = client.post("/sign-in", fields, expect=422).words
+        refused.append(words.replace(number, ""))
+    if refused[0] != refused[1]:
+        raise JourneyFailed("a wrong password and an unknown number are told apart")
 
 
 def _granted(instance: Instance, tenant_id: str, role: str, who: Person) -> Client:

@@ -175,11 +175,10 @@ def _form(fields: Fields, files: Mapping[str, File]) -> tuple[bytes, str]:
     if not files:
         return urlencode(pairs).encode(), "application/x-www-form-urlencoded"
     mark = uuid.uuid4().hex
-    parts = [
-        f'--{mark}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode() for name, value in pairs
-    ]
+    head = f"--{mark}\r\nContent-Disposition: form-data; name="
+    parts = [f'{head}"{name}"\r\n\r\n{value}\r\n'.encode() for name, value in pairs]
     for name, file in files.items():
-        head = f'Content-Disposition: form-data; name="{name}"; filename="{file.name}"\r\nContent-Type: {file.kind}'
-        parts += [f"--{mark}\r\n{head}\r\n\r\n".encode(), file.data, b"\r\n"]
+        named = f'"{name}"; filename="{file.name}"\r\nContent-Type: {file.kind}'
+        parts += [f"{head}{named}\r\n\r\n".encode(), file.data, b"\r\n"]
     parts.append(f"--{mark}--\r\n".encode())
     return b"".join(parts), f"multipart/form-data; boundary={mark}"

@@ -8,6 +8,7 @@ import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlencode
 
 import zxingcpp
 from PIL import Image
@@ -45,6 +46,22 @@ def await_warning(client: Client, tenant_id: str, level: str, *, within_s: float
     return level
 
 
+def acknowledge_warning(client: Client) -> None:
+    """Put on record that the official has seen the open warning."""
+    page = client.get(client.get("/warnings").link(r"/warnings/[0-9a-f-]{36}$"))
+    if "已签收" not in client.post(page.link(r"/acknowledge$")).words:
+        raise JourneyFailed("the warning was not acknowledged")
+
+
+def export_board(client: Client, region: int) -> None:
+    """Have the board's enterprises written to a spreadsheet by a job, and fetch it."""
+    client.get(f"/board/{region}")
+    job = client.post(f"/board/{region}/export")
+    done = client.until(job.path, lambda page: bool(page.links(r"/file$")), within_s=30, what="the board's spreadsheet")
+    if not client.get(done.link(r"/file$")).body.startswith(b"PK"):
+        raise JourneyFailed("the board's spreadsheet is none")
+
+
 def check_scopes(cast: Cast, wanted_pct: float) -> int:
     """See that county, city and province show the figures, and nobody else anything; return the foreign status."""
     views = ((cast.county, COUNTY), (cast.city, CITY), (cast.province, PROVINCE), (cast.inspector, COUNTY))
@@ -65,9 +82,8 @@ def check_scopes(cast: Cast, wanted_pct: float) -> int:
 def _drill_down(client: Client, region: int) -> None:
     """Go from one's own division down to the enterprise by the links on the pages."""
     page = client.get(f"/board/{region}")
-    for below in (CITY, COUNTY):
-        if region > below or region == COUNTY or region == below:
-            continue
+    # The codes of a division's parts are greater than its own.
+    for below in (code for code in (CITY, COUNTY) if code > region):
         page = client.get(page.link(rf"/board/{below}(\?|$)"))
     found = client.get(page.link(r"/board/enterprises/"))
     if ENTERPRISE not in found.words:
@@ -108,7 +124,7 @@ def public_status(visitor: Client, address: str, number: str) -> str:
 
 def revoke(client: Client, number: str) -> None:
     """Revoke the certificate of this number, with a reason."""
-    found = client.get(f"/regulator/certificates?q={number[-6:]}")
+    found = client.get(f"/regulator/certificates?{urlencode({'q': number})}")
     for link in found.links(r"/regulator/certificates/[0-9a-f-]{36}$"):
         page = client.get(link)
         if number in page.words:

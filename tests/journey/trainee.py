@@ -77,7 +77,7 @@ class Trainee:
         with page.expect_response(lambda answer: path in path_of(answer) and answer.request.method == "POST") as got:
             page.click("[data-camera-shoot]:visible")
         answer: dict[str, Any] = got.value.json()
-        page.wait_for_selector("[data-camera-outcome] .alert-ok, [data-camera-outcome] .alert-bad, [data-camera-outcome] .alert-warn")
+        page.wait_for_selector("[data-camera-outcome] :is(.alert-ok, .alert-bad, .alert-warn)")
         self.phone.shoot(picture)
         return str(answer["outcome"])
 
@@ -87,7 +87,7 @@ class Trainee:
         page.goto("/learn")
         self.phone.shoot("04-home", whole=True)
         page.click('a[href*="/lessons/"]')
-        player = page.wait_for_selector("[data-player][data-ready]")
+        player = page.locator("[data-player][data-ready]")
         forged = page.evaluate(
             FORGED_BEAT,
             [player.get_attribute("data-beat-url"), player.get_attribute("data-session"),
@@ -219,6 +219,6 @@ class Trainee:
         self.phone.shoot("16-certificates")
         self.certificate_number = page.inner_text("a.cert .cert-no")
         page.click("a.cert")
-        link = page.wait_for_selector('a[href$="/pdf"]')
+        address = page.locator('a[href$="/pdf"]').get_attribute("href") or ""
         self.phone.shoot("17-certificate", whole=True)
-        self.pdf = page.request.get(link.get_attribute("href") or "").body()
+        self.pdf = page.request.get(address).body()
