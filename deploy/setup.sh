@@ -31,7 +31,7 @@ fi
 "$python" -c 'import ensurepip, venv' 2>/dev/null || apt_install python3-venv
 
 if [ "$mode" = test ]; then
-  apt_install chromium fonts-noto-cjk poppler-utils libnss3-tools zbar-tools
+  apt_install chromium fonts-noto-cjk poppler-utils libnss3-tools zbar-tools wrk
 fi
 
 [ -x .venv/bin/python ] || "$python" -m venv .venv

@@ -1,0 +1,210 @@
+"""Work without a web server: rosters, certificates, faces; and the board's time beside its bare SQL."""
+
+from __future__ import annotations
+
+import http.client
+import statistics
+import tempfile
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+from python_calamine import CalamineWorkbook
+from sqlalchemy import event, text
+from tests.certs.certificate_world import pass_exam
+from tests.courses.school import person_actor, tenant_actor
+from tests.rosters import roster, write_roster
+from tests.supervision.province import make_enterprise
+
+import lms.accounts.api as accounts
+from bench import certificate_baseline, face_baseline
+from bench.instance import Instance
+from bench.results import Result, measured
+from bench.world import BOARD_COUNTY, World, learner
+from certs.issue.operations import request_certificate
+from certs.issue.tasks import issue
+from lms.accounts.faces import checking
+from lms.accounts.faces import operations as faces
+from lms.accounts.sign_in.loading import load_actor
+from lms.accounts.staff import operations as staff
+from lms.accounts.staff import staging, tasks
+from lms.accounts.staff.adapters import guard
+from lms.accounts.staff.limits import limits
+from lms.core import dbadmin, ids
+from lms.core.access import SYSTEM, Role
+from lms.core.settings import load_secrets
+from lms.core.tenancy import WORKER_SCOPE, enter_statement
+from lms.core.web import LOGIN_SCOPE
+
+ROSTER_ROWS = 100_000
+CERTIFICATES = 150
+BARE_CERTIFICATES = 20
+FACE_ROUNDS = 25
+FACE_FRAMES = 3
+BOARD_ROUNDS = 3
+BOARD_ASKED = 200
+ROSTER_COLUMNS = 6
+
+
+def _timed(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def import_rows(instance: Instance) -> Result:
+    """A roster from its bytes to employments, all rules applied, beside parse and COPY."""
+    with tempfile.TemporaryDirectory() as folder:
+        data = write_roster(Path(folder) / "roster.xlsx", roster(ROSTER_ROWS)).read_bytes()
+    baseline_s = min(_timed(lambda: _parse_and_copy(instance, data)) for _ in range(2))
+    enterprise = make_enterprise(instance.jobs)
+    value_s = _timed(lambda: _import(instance, enterprise.tenant_id, data))
+    baseline_s = min(baseline_s, _timed(lambda: _parse_and_copy(instance, data)))
+    count = text("select count(*) from accounts_employment where tenant_id = :id")
+    with instance.jobs.db.transaction(WORKER_SCOPE, read_only=True) as session:
+        hired = session.execute(count, {"id": enterprise.tenant_id}).scalar_one()
+    if hired != ROSTER_ROWS:
+        raise RuntimeError(f"{hired} of {ROSTER_ROWS} rows arrived")
+    return measured("import_rows", ROSTER_ROWS / value_s, "rows/s", ROSTER_ROWS / baseline_s, ROSTER_ROWS)
+
+
+def _parse_and_copy(instance: Instance, data: bytes) -> None:
+    with tempfile.NamedTemporaryFile(suffix=".xlsx") as file, psycopg.connect(instance.admin_url) as connection:
+        file.write(data)
+        file.flush()
+        rows = CalamineWorkbook.from_path(file.name).get_sheet_by_index(0).to_python()
+        columns = ", ".join(f"c{n} text" for n in range(ROSTER_COLUMNS))
+        connection.execute("drop table if exists bench_roster")
+        connection.execute(f"create table bench_roster ({columns})")
+        with connection.cursor().copy("copy bench_roster from stdin") as copy:
+            for row in rows:
+                copy.write_row(row)
+
+
+def _import(instance: Instance, tenant_id: uuid.UUID, data: bytes) -> None:
+    actor, import_id = tenant_actor(tenant_id, Role.ENTERPRISE_ADMIN), ids.new_id()
+    kind = guard.sniff(data, limits())
+    staging.keep_source(instance.web, import_id, data)
+    with instance.web.db.transaction(actor.scope) as session:
+        upload = staff.Upload(import_id, "roster.xlsx", kind, staff.digest_of(data))
+        staff.add_import(session, actor, upload)
+    tasks.check(instance.jobs, import_id=str(import_id))
+    with instance.web.db.transaction(actor.scope) as session:
+        staff.confirm_import(session, actor, import_id)
+    tasks.take_over(instance.jobs, import_id=str(import_id))
+
+
+def certificate(instance: Instance, world: World) -> Result:
+    """From the passed attempt to the issued certificate, one process, beside the page drawn whole and signed."""
+    people = [(each, place) for place in range(12, 9, -1) for each in world.enterprises if place < len(each.people)]
+    passed = [pass_exam(instance.jobs, learner(*one)) for one in people[: CERTIFICATES + 1]]
+
+    def issue_one(number: int) -> None:
+        with instance.jobs.db.transaction(WORKER_SCOPE) as session:
+            earned = passed[number]
+            made = request_certificate(session, SYSTEM, person_id=earned.person_id, attempt_id=earned.attempt_id)
+        issue(instance.jobs, person_id=str(earned.person_id), certificate_id=str(made))
+
+    face = certificate_baseline.sample_face("HTTPS://V.EXAMPLE.CN/C/" + "A" * 300)
+    issue_one(0)
+    certificate_baseline.draw_and_sign(face)
+    value_s = _timed(lambda: [issue_one(number) for number in range(1, len(passed))]) / (len(passed) - 1)
+    bare = range(BARE_CERTIFICATES)
+    baseline_s = _timed(lambda: [certificate_baseline.draw_and_sign(face) for _ in bare]) / BARE_CERTIFICATES
+    return measured("certificate", 1 / value_s, "certificates/s", 1 / baseline_s, len(passed) - 1)
+
+
+def face(instance: Instance, world: World) -> Result:
+    """A whole verification of three frames with its records, beside detection and embedding of the same three."""
+    enterprise = world.enterprises[-1]
+    actor = person_actor(enterprise.people[0], enterprise.tenant_id)
+    enrolled, probe = ((face_baseline.FACES / f"030_{name}.jpg").read_bytes() for name in ("03", "08"))
+    with instance.web.db.transaction(actor.scope) as session:
+        faces.answer_consent(session, actor, biometric=True, portrait=False, language="zh")
+    checking.enrol_face(instance.web, actor, [enrolled] * FACE_FRAMES)
+    bare = face_baseline.BareEngine()
+    vector = bare.embed(enrolled)
+
+    def ours() -> None:
+        found = accounts.verify_face(
+            instance.web, actor, purpose="exam", subject_id=ids.new_id(), frames=[probe] * FACE_FRAMES
+        )
+        if found.outcome != "match":
+            raise RuntimeError(f"the same person is {found.outcome}: {found.advice_codes}")
+
+    def theirs() -> None:
+        for _ in range(FACE_FRAMES):
+            bare.verification(probe, vector)
+
+    ours(), theirs()
+    # In turns, so that both see the same machine.
+    pairs = [(_timed(ours) * 1000, _timed(theirs) * 1000) for _ in range(FACE_ROUNDS)]
+    value, baseline = (statistics.median(side) for side in zip(*pairs, strict=True))
+    return measured("face", value, "ms", baseline, FACE_ROUNDS, better="lower")
+
+
+def board(instance: Instance, world: World, address: str) -> Result:
+    """The 95th percentile of the county's board for one reader, less that of its SQL alone."""
+    rounds = [_board_round(instance, world, address) for _ in range(BOARD_ROUNDS)]
+    page_ms, sql_ms = min(rounds, key=lambda one: one[0] - one[1])
+    asked = BOARD_ROUNDS * BOARD_ASKED
+    result = measured("board", page_ms - sql_ms, "ms over SQL", sql_ms, asked, better="lower")
+    return result
+
+
+def _board_round(instance: Instance, world: World, address: str) -> tuple[float, float]:
+    connection = http.client.HTTPConnection(urlsplit(address).netloc)
+    headers = {"Cookie": world.regulator.cookie, "Accept-Language": "zh-CN"}
+
+    def ask() -> None:
+        connection.request("GET", f"/board/{BOARD_COUNTY}", headers=headers)
+        answer = connection.getresponse()
+        if answer.status != 200 or len(answer.read()) < 10_000:
+            raise RuntimeError(f"the board answers {answer.status}")
+
+    with instance.web.db.transaction(LOGIN_SCOPE, read_only=True) as session:
+        actor = load_actor(session, world.regulator.token)
+    if actor is None:
+        raise RuntimeError("the regulator is not signed in")
+    statements = _statements(instance, world)
+    enter = enter_statement(actor.scope, read_only=True, begin=True)
+    url = dbadmin.login_url(instance.admin_url, load_secrets(instance.settings), "web")
+    with psycopg.connect(url, autocommit=True, options="-c jit=off") as bare:
+
+        def replay() -> None:
+            bare.pgconn.exec_(enter)
+            for statement, parameters in statements:
+                bare.execute(statement, parameters).fetchall()
+            bare.execute("commit")
+
+        for work in (ask, replay):
+            for _ in range(20):
+                work()
+        return _p95_ms(ask), _p95_ms(replay)
+
+
+def _p95_ms(work: Callable[[], None]) -> float:
+    return statistics.quantiles([_timed(work) * 1000 for _ in range(BOARD_ASKED)], n=20)[-1]
+
+
+def _statements(instance: Instance, world: World) -> list[tuple[str, Any]]:
+    """Return what the board asks the database, as seen on a second rendering, without the session's look-up."""
+    seen: list[tuple[str, Any]] = []
+
+    def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_rest: object) -> None:
+        if "accounts_open_session" not in statement:
+            seen.append((statement, parameters))
+
+    client = world.app.test_client(use_cookies=False)
+    headers = {"Cookie": world.regulator.cookie, "Accept-Language": "zh-CN"}
+    client.get(f"/board/{BOARD_COUNTY}", headers=headers)
+    event.listen(instance.web.db.engine, "before_cursor_execute", note)
+    try:
+        client.get(f"/board/{BOARD_COUNTY}", headers=headers)
+    finally:
+        event.remove(instance.web.db.engine, "before_cursor_execute", note)
+    return seen
