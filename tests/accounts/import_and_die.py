@@ -1,4 +1,4 @@
-"""Run as a process of its own: takes an import over and kills itself while the n-th chunk commits.
+"""Run as a process of its own: takes an import over and kills itself while its n-th transaction commits.
 
 python -m tests.accounts.import_and_die IMPORT_ID N
 """

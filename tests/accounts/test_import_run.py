@@ -181,7 +181,7 @@ def test_a_name_that_comes_to_differ_after_the_preview_is_named_too(
     assert desk.faults(import_id) == {(3, "name", "name_differs")}
 
 
-def _die_in_chunk(instance: Instance, import_id: uuid.UUID, chunk: int) -> None:
+def _die_at_commit(instance: Instance, import_id: uuid.UUID, commit: int) -> None:
     environment = {
         **os.environ,
         "ANZHENG_ENV": "test",
@@ -189,7 +189,7 @@ def _die_in_chunk(instance: Instance, import_id: uuid.UUID, chunk: int) -> None:
         "ANZHENG_STORAGE_URL": instance.settings.storage_url,
         "DATABASE_URL": instance.admin,
     }
-    command = [sys.executable, "-m", "tests.accounts.import_and_die", str(import_id), str(chunk)]
+    command = [sys.executable, "-m", "tests.accounts.import_and_die", str(import_id), str(commit)]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr
 
@@ -202,7 +202,8 @@ def test_killed_in_the_middle_and_run_again_it_brings_each_row_exactly_once(
     import_id = desk.upload(roster_bytes(tmp_path, rows))
     queue_worker.drain()
     desk.act(import_id, "confirm")
-    _die_in_chunk(instance, import_id, 2)
+    _die_at_commit(instance, import_id, 3)
+    # The first commit is of reading where to begin, the second of the first chunk.
     row = desk.import_row(import_id)
     assert (row.state, row.chunks_done, len(desk.employments())) == ("importing", 1, limits().chunk_rows)
     queue_worker.drain()

@@ -34,7 +34,7 @@ def tenant_of(actor: Actor) -> uuid.UUID:
 def access_import(session: Session, actor: Actor, import_id: uuid.UUID, *, lock: bool = False) -> Import:
     """Return an import of the actor's own organisation. Raises NotFound."""
     query = select(Import).where(Import.tenant_id == tenant_of(actor), Import.id == import_id)
-    row = session.scalars(query.with_for_update() if lock else query).first()
+    row = session.scalars(query.with_for_update(key_share=True) if lock else query).first()
     if row is None:
         raise NotFound
     return row

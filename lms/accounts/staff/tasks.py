@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextvars
 import tempfile
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,17 +23,20 @@ from lms.accounts.staff.limits import limits
 from lms.accounts.staff.models import Import, ImportFault
 from lms.accounts.staff.rules import COLUMNS, Context, Fault, PostBook
 from lms.accounts.staff.texts import COLUMN_TEXTS
+from lms.accounts.staff.turnstile import Stopped, Turnstile
 from lms.core import audit, clock, jobs
 from lms.core.access import SYSTEM
 from lms.core.services import Services
 from lms.core.tenancy import WORKER_SCOPE
 
 FORGET_EVERY_S = 3600.0
+LANES = 2
 
 
 def _import_row(session: Session, import_id: uuid.UUID, *, lock: bool = False) -> Import | None:
     query = select(Import).where(Import.id == import_id)
-    return session.scalars(query.with_for_update() if lock else query).first()
+    # Without its key, which the rows that an unfinished chunk has brought refer to already.
+    return session.scalars(query.with_for_update(key_share=True) if lock else query).first()
 
 
 def check(services: Services, *, import_id: str) -> None:
@@ -122,31 +127,56 @@ def _refuse(services: Services, import_id: uuid.UUID, refusal: RosterRefused) ->
 
 
 def take_over(services: Services, *, import_id: str) -> None:
-    """Take the good rows over, one transaction for each chunk; after a crash it goes on where it was."""
+    """Take the good rows over, one transaction for each chunk; after a crash it goes on where it was.
+
+    Two chunks are under way at a time, one computing while the database works for the other;
+    they commit in their order, so that ``chunks_done`` says all there is to know.
+    """
     found = uuid.UUID(import_id)
-    while _take_next_chunk(services, found):
-        pass
-
-
-def _take_next_chunk(services: Services, import_id: uuid.UUID) -> bool:
-    """Take over the next chunk; tell whether there may be more."""
     with services.db.transaction(WORKER_SCOPE) as session:
-        row = _import_row(session, import_id, lock=True)
+        row = _import_row(session, found)
         if row is None or row.state != "importing":
-            return False
-        if row.chunks_done == row.chunks_total:
-            chunks_total = row.chunks_total
-            _finish_import(session, row)
-        else:
-            _take_chunk(services, session, row)
-            return True
-    staging.forget_good(services, import_id, chunks_total)
-    return False
+            return
+        tenant_id, first, end = row.tenant_id, row.chunks_done, row.chunks_total
+    turnstile = Turnstile(first)
+    with ThreadPoolExecutor(LANES, "import") as pool:
+        lanes = [
+            # The clock of a travelling demo stands in the context, which threads do not inherit.
+            pool.submit(contextvars.copy_context().run, _take_chunk, services, tenant_id, found, number, turnstile)
+            for number in range(first, end)
+        ]
+    errors = [error for lane in lanes if (error := lane.exception()) and not isinstance(error, Stopped)]
+    if errors:
+        raise errors[0]
+    _finish_import(services, found)
 
 
-def _take_chunk(services: Services, session: Session, row: Import) -> None:
-    candidates = staging.good(services, row.id, row.chunks_done)
-    taken = importing.take_over(session, row.tenant_id, row.id, candidates)
+def _take_chunk(
+    services: Services, tenant_id: uuid.UUID, import_id: uuid.UUID, number: int, turnstile: Turnstile
+) -> None:
+    """Take one chunk over and commit it in its turn; raises Stopped when the import does not go on."""
+    turnstile.raise_if_stopped()
+    try:
+        candidates = staging.good(services, import_id, number)
+        with services.db.transaction(WORKER_SCOPE) as session:
+            taken = importing.take_over(session, tenant_id, import_id, candidates)
+            turnstile.wait(number)
+            row = _row_in_turn(session, import_id, number)
+            _count_chunk(services, session, row, taken)
+        turnstile.pass_on()
+    except BaseException:
+        turnstile.stop()
+        raise
+
+
+def _row_in_turn(session: Session, import_id: uuid.UUID, number: int) -> Import:
+    row = _import_row(session, import_id, lock=True)
+    if row is None or row.state != "importing" or row.chunks_done != number:
+        raise Stopped
+    return row
+
+
+def _count_chunk(services: Services, session: Session, row: Import, taken: importing.Taken) -> None:
     if taken.refused:
         _keep_late(services, session, row, taken.refused)
     row.people_added += taken.added
@@ -177,19 +207,24 @@ def _keep_late(services: Services, session: Session, row: Import, faults: Sequen
     staging.keep_bad(services, row.id, row.chunks_done, [merged[number] for number in sorted(merged)])
 
 
-def _finish_import(session: Session, row: Import) -> None:
-    row.state, row.finished_at = "done", clock.now()
-    good = row.rows_total - row.rows_bad
-    jobs.report(session, row.job_id, state=jobs.JobState.DONE, done=good, total=good)
-    audit.record(
-        session,
-        SYSTEM,
-        "accounts.import.finished",
-        subject_type="import",
-        subject_id=row.id,
-        tenant_id=row.tenant_id,
-        data={"added": row.people_added, "changed": row.people_changed, "bad": row.rows_bad},
-    )
+def _finish_import(services: Services, import_id: uuid.UUID) -> None:
+    with services.db.transaction(WORKER_SCOPE) as session:
+        row = _import_row(session, import_id, lock=True)
+        if row is None or row.state != "importing" or row.chunks_done != row.chunks_total:
+            return
+        row.state, row.finished_at = "done", clock.now()
+        chunks_total, good = row.chunks_total, row.rows_total - row.rows_bad
+        jobs.report(session, row.job_id, state=jobs.JobState.DONE, done=good, total=good)
+        audit.record(
+            session,
+            SYSTEM,
+            "accounts.import.finished",
+            subject_type="import",
+            subject_id=row.id,
+            tenant_id=row.tenant_id,
+            data={"added": row.people_added, "changed": row.people_changed, "bad": row.rows_bad},
+        )
+    staging.forget_good(services, import_id, chunks_total)
 
 
 def write_bad_rows(services: Services, *, job_id: str, import_id: str) -> None:
