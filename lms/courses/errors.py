@@ -7,10 +7,10 @@ from lms.core.i18n import lazy_gettext as _
 
 
 class DeadlinePast(Invalid):
-    """The deadline must lie after today."""
+    """The deadline must not lie before today."""
 
     code = "deadline_past"
-    message = _("完成期限必须晚于今天")
+    message = _("完成期限不能早于今天")
 
 
 class NobodyToAssign(Invalid):

@@ -100,7 +100,9 @@ def test_a_new_cycle_follows_a_withdrawn_one(school: School) -> None:
 def test_the_deadline_lies_ahead(school: School) -> None:
     admin = school.enterprise()
     with pytest.raises(DeadlinePast), school.services.db.transaction(admin.scope) as session:
-        assign_programme(session, admin, programme_code=PROGRAMME, due_on=clock.today(), post_code=POST)
+        assign_programme(
+            session, admin, programme_code=PROGRAMME, due_on=clock.today() - timedelta(days=1), post_code=POST
+        )
 
 
 def test_nobody_is_assigned_to_a_post_without_staff(school: School) -> None:

@@ -27,9 +27,9 @@ class AssignmentForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     due_on = DateField(_("完成期限"), [InputRequired(_("请选择完成期限"))])
 
     def validate_due_on(self, field: DateField) -> None:
-        """Refuse a deadline that is not ahead."""
+        """Refuse a deadline that has passed."""
         if field.data and not rules.deadline_is_ahead(field.data, clock.today()):
-            raise ValidationError(_("完成期限必须晚于今天"))
+            raise ValidationError(_("完成期限不能早于今天"))
 
     def validate_post_code(self, field: SelectField) -> None:
         """Ask for a post where the assignment is for one."""

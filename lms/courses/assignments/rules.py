@@ -21,8 +21,8 @@ class Standing(StrEnum):
 
 
 def deadline_is_ahead(due_on: date, today: date) -> bool:
-    """Tell whether people still have at least until tomorrow."""
-    return due_on > today
+    """Tell whether people still have at least the rest of today; a deadline includes its day."""
+    return due_on >= today
 
 
 def standing(state: str, due_on: date, today: date, learned: int, total: int) -> Standing:
