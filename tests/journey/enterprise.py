@@ -40,6 +40,7 @@ class Imported:
     unchanged: int
     rejected: int
     codes: dict[str, str]
+    page: str = ""
 
 
 def people() -> list[Person]:
@@ -77,6 +78,7 @@ def import_roster(client: Client, admin: Person) -> Imported:
         unchanged=int(shown["未变"]),
         rejected=len(_bad_rows(client, done)),
         codes={row[0]: row[3] for row in codes[1:]},
+        page=page.path,
     )
 
 
@@ -91,7 +93,7 @@ def _upload(client: Client, rows: Sequence[Sequence[object]], kind: str) -> Answ
     with tempfile.TemporaryDirectory() as folder:
         data = write_roster(Path(folder) / f"roster.{kind}", rows, kind).read_bytes()
     client.get("/staff/import")
-    page = client.post("/staff/import", files={"file": File(f"C:\\桌面\\花名册.{kind}", data)})
+    page = client.post("/staff/import", files={"file": File(f"../../花名册.{kind}", data)})
     return client.until(
         page.path, lambda now: bool(now.links(r"/confirm$")), within_s=IMPORT_WITHIN_S, what="the roster's preview"
     )
@@ -129,9 +131,9 @@ def _sheet(data: bytes) -> list[list[str]]:
 
 
 def deadline(today: date) -> date:
-    """Return a day ahead, in this month wherever the month has one left: figures count by its month."""
+    """Return a day within this month, of which the figures are: they count by the deadline's month."""
     last = today.replace(day=monthrange(today.year, today.month)[1])
-    return max(today + timedelta(days=1), min(today + timedelta(days=7), last))
+    return min(today + timedelta(days=7), last)
 
 
 def assign(client: Client, due_on: date) -> str:

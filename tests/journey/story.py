@@ -122,7 +122,7 @@ class Story:
         self._certificate(everyone)
         regulator.verify_chains(self.instance, everyone.auditor)
         self.say("the audit log and the certificate log hold")
-        self._pictures(everyone, assignment)
+        self._pictures(everyone, assignment, imported.page)
         problems = broken_walls(self.instance.database_url)
         if problems:
             raise JourneyFailed("walls are broken:\n" + "\n".join(problems))
@@ -206,11 +206,11 @@ class Story:
             row = connection.execute(ENGINE).fetchone()
         result.face_engine = str(row[0]).split("-")[0] if row else ""
 
-    def _pictures(self, everyone: Cast, assignment: str) -> None:
+    def _pictures(self, everyone: Cast, assignment: str, import_page: str) -> None:
         enterprise_page = f"/board/enterprises/{everyone.tenant_id}"
         check = urlsplit(self.result.qr_text).path
         sets: list[tuple[Client, dict[str, str], bool]] = [
-            (everyone.admin, {"workbench": "/tenant", "staff": "/staff", "import": "/staff/import",
+            (everyone.admin, {"workbench": "/tenant", "staff": "/staff", "import": import_page,
                               "assignment": assignment}, False),
             (everyone.city, {"board": "/board", "enterprise": enterprise_page,
                              "warnings": "/warnings?state=all"}, True),
