@@ -101,7 +101,7 @@ class Instance:
         return str(result.stdout)
 
     def stop(self) -> None:
-        """Stop web, worker and database, the last of these also when the supervisor was killed."""
+        """Stop web, worker and database, the last of these also after a kill; remove everything."""
         if self.process is not None and self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGTERM)
             try:
@@ -112,7 +112,7 @@ class Instance:
         if server.is_alive():
             server.stop("immediate")
         shutil.rmtree(server.state_dir, ignore_errors=True)
-        shutil.rmtree(self.home, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def new_instance() -> Instance:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import tempfile
 import threading
@@ -243,6 +244,7 @@ def _watchdog(limit_s: float, stop: Callable[[], None]) -> threading.Timer:
 
 def main() -> int:
     """Run the journey; return the exit code."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     evidence = Path(os.environ.get("EVIDENCE_DIR") or tempfile.mkdtemp(prefix="anzheng-evidence-"))
     evidence.mkdir(parents=True, exist_ok=True)
     story = Story(new_instance(), evidence)
