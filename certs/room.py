@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from certs import tasks
+from certs import demo, tasks
 from certs.access import P
 from certs.check.views import blueprint as check_blueprint
 from certs.commands import certs_group, load_reference, registry_group
@@ -32,6 +32,7 @@ def register(kernel: Kernel) -> None:
     kernel.ticker("certs.sequence", sequence_all, every_s=SEQUENCE_EVERY_S)
     kernel.ticker("certs.queue_stale", queue_stale, every_s=QUEUE_STALE_EVERY_S)
     kernel.reference_steps.append((REFERENCE_ORDER, load_reference))
+    kernel.demo_steps.append((50, demo.make))
     kernel.commands.extend((certs_group, registry_group))
     kernel.slot("courses.home", home_strip)
     _register_roles(kernel)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import exams.attempts.room
 import exams.bank.room
+import exams.demo
 from lms.core.services import Kernel
 
 
@@ -11,3 +12,4 @@ def register(kernel: Kernel) -> None:
     """Register both sub-rooms."""
     exams.bank.room.register(kernel)
     exams.attempts.room.register(kernel)
+    kernel.demo_steps.append((40, exams.demo.make))

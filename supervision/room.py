@@ -9,7 +9,7 @@ from lms.core.access import Role
 from lms.core.i18n import lazy_gettext as _
 from lms.core.services import Kernel, NavItem
 from lms.courses.events import EnrolmentCancelled, EnrolmentCreated, LessonCredited
-from supervision import commands, operations, tasks
+from supervision import commands, demo, operations, tasks
 from supervision.access import P
 from supervision.boards import tasks as board_tasks
 from supervision.boards import views as board_views
@@ -45,6 +45,7 @@ def register(kernel: Kernel) -> None:
     kernel.task(board_tasks.EXPORT, board_tasks.export_board)
     kernel.commands.append(commands.figures_group)
     kernel.reference_steps.append((REFERENCE_ORDER, operations.load_reference))
+    kernel.demo_steps.append((60, demo.make))
     kernel.grant(Role.REGULATOR, P.BOARD_READ, P.BOARD_EXPORT, P.WARNING_READ, P.WARNING_HANDLE)
     kernel.grant(Role.INSPECTOR, P.BOARD_READ, P.WARNING_READ, P.WARNING_HANDLE)
     kernel.grant(Role.ENTERPRISE_ADMIN, P.TENANT_READ)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lms.accounts import commands, reference_data, views
+from lms.accounts import commands, demo, reference_data, views
 from lms.accounts.access import P
 from lms.accounts.auditing import tasks as audit_tasks
 from lms.accounts.auditing import views as audit_views
@@ -28,6 +28,8 @@ def register(kernel: Kernel) -> None:
     kernel.actor_loader = load_actor
     kernel.reference_steps.append((10, reference_data.load_all))
     kernel.commands.append(commands.accounts_group)
+    kernel.demo_steps.append((10, demo.make_bodies))
+    kernel.demo_steps.append((25, demo.make_people))
     kernel.task(faces.FORGET_OBJECT, faces.forget_object)
     kernel.task(audit_tasks.VERIFY, audit_tasks.verify_audit, max_attempts=2)
     kernel.ticker("accounts.forget_expired", faces.forget_expired, every_s=FORGET_EVERY_S)

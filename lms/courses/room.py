@@ -6,7 +6,7 @@ from lms.accounts.events import EmploymentsStarted, EmploymentStarted
 from lms.core.access import Role
 from lms.core.i18n import lazy_gettext as _
 from lms.core.services import Kernel, NavItem
-from lms.courses import handlers, reference_data, tasks
+from lms.courses import demo, handlers, reference_data, tasks
 from lms.courses.access import P
 from lms.courses.assignments import views as assignment_views
 from lms.courses.assignments.operations import ENROL_TASK
@@ -41,3 +41,4 @@ def register(kernel: Kernel) -> None:
     kernel.subscribe(EmploymentStarted, handlers.on_employment_started, name="courses.on_employment_started")
     kernel.subscribe(EmploymentsStarted, handlers.on_employments_started, name="courses.on_employments_started")
     kernel.reference_steps.append((REFERENCE_ORDER, reference_data.load_reference))
+    kernel.demo_steps.append((30, demo.make))
