@@ -15,10 +15,6 @@ from urllib.parse import urlsplit
 import psycopg
 from python_calamine import CalamineWorkbook
 from sqlalchemy import event, text
-from tests.certs.certificate_world import pass_exam
-from tests.courses.school import person_actor, tenant_actor
-from tests.rosters import roster, write_roster
-from tests.supervision.province import make_enterprise
 
 import lms.accounts.api as accounts
 from bench import certificate_baseline, face_baseline
@@ -39,6 +35,10 @@ from lms.core.access import SYSTEM, Role
 from lms.core.settings import load_secrets
 from lms.core.tenancy import WORKER_SCOPE, enter_statement
 from lms.core.web import LOGIN_SCOPE
+from tests.certs.certificate_world import pass_exam
+from tests.courses.school import person_actor, tenant_actor
+from tests.rosters import roster, write_roster
+from tests.supervision.province import make_enterprise
 
 ROSTER_ROWS = 100_000
 CERTIFICATES = 150

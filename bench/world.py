@@ -13,18 +13,6 @@ from datetime import timedelta
 from flask import Flask
 from itsdangerous import URLSafeTimedSerializer
 from sqlalchemy import select
-from tests.certs.certificate_world import Learner, pass_exam
-from tests.courses.school import add_asset, person_actor, tenant_actor
-from tests.exams.sitting import Sitting, open_attempt
-from tests.supervision.province import (
-    Enterprise,
-    assign,
-    make_department,
-    make_enterprise,
-    make_official,
-    sit,
-    this_month,
-)
 
 import lms.courses.api as courses
 from bench.instance import Instance
@@ -40,6 +28,18 @@ from lms.courses.demo import publish_demo_course
 from lms.courses.learning import operations as learning
 from lms.courses.learning.home import training
 from lms.courses.learning.rules import PlayedEvent
+from tests.certs.certificate_world import Learner, pass_exam
+from tests.courses.school import add_asset, person_actor, tenant_actor
+from tests.exams.sitting import Sitting, open_attempt
+from tests.supervision.province import (
+    Enterprise,
+    assign,
+    make_department,
+    make_enterprise,
+    make_official,
+    sit,
+    this_month,
+)
 
 COUNTIES = (410302, 410305, 410307, 410922)
 ENTERPRISES = 60

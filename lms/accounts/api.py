@@ -48,6 +48,7 @@ from lms.accounts.queries import (
     region_path,
     regions_under,
     rule,
+    workplace,
 )
 from lms.accounts.sign_in.operations import issue_activation_code, issue_activation_codes, open_account
 from lms.accounts.sign_in.roles import grant_role, revoke_role
@@ -103,4 +104,5 @@ __all__ = [
     "role_name",
     "rule",
     "verify_face",
+    "workplace",
 ]

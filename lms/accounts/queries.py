@@ -235,6 +235,22 @@ def active_employment(session: Session, person_id: uuid.UUID, tenant_id: uuid.UU
     return employment_view(row)
 
 
+def workplace(session: Session, person_id: uuid.UUID, tenant_id: uuid.UUID) -> tuple[EmploymentView, EnterpriseView]:
+    """Return the person's present employment and who employs them, in one statement. Raises NotFound."""
+    row = session.execute(
+        select(Employment, Tenant)
+        .join(Tenant, Tenant.id == Employment.tenant_id)
+        .where(
+            Employment.tenant_id == tenant_id,
+            Employment.person_id == person_id,
+            Employment.left_on.is_(None),
+        )
+    ).first()
+    if row is None:
+        raise NotFound
+    return employment_view(row[0]), _enterprise(row[1])
+
+
 def employments_of_post(session: Session, tenant_id: uuid.UUID, post_code: str) -> list[EmploymentView]:
     """Return the tenant's present staff in a post, by name."""
     rows = session.scalars(

@@ -108,11 +108,6 @@ def name_fault(name: str) -> str | None:
     return None if NAME.fullmatch(normalise_name(name)) else "name_characters"
 
 
-def mask_name(name: str) -> str:
-    """Show the surname (first character) only."""
-    return name[:1] + "*" * max(len(name) - 1, 1)
-
-
 def normalise_credit_code(text: str) -> str:
     """Return a unified social credit code in upper case without blanks."""
     return re.sub(r"\s+", "", unicodedata.normalize("NFKC", text)).upper()

@@ -15,10 +15,10 @@ from lms.accounts.api import Region
 from lms.core import clock, web
 from lms.core.i18n import is_english
 from lms.core.i18n import lazy_gettext as _
+from lms.core.remembered import Remembered
 from supervision.access import P, access_enterprise, access_region
 from supervision.boards import queries, rules, tasks
 from supervision.boards.queries import Filter
-from supervision.boards.remembered import Remembered
 from supervision.boards.rules import Counts
 from supervision.figures.rules import months_back, period_of
 from supervision.pages import KINDS, LEVEL_NAMES, RISKS, SIZES, address, blueprint, chosen, chosen_month

@@ -63,8 +63,8 @@ def test_a_passed_exam_gives_one_trusted_certificate(
 def test_the_printed_symbol_leads_to_the_certificate(
     jobs_services: Services, queue_worker: Worker, client: FlaskClient, tmp_path: Path
 ) -> None:
-    import zxingcpp  # noqa: PLC0415 - a reader of our own would agree with our own mistakes
-    from PIL import Image  # noqa: PLC0415
+    import zxingcpp
+    from PIL import Image
 
     learner = world.make_learner(jobs_services, world.make_enterprise(jobs_services))
     world.pass_exam(jobs_services, learner)

@@ -4,7 +4,6 @@ import base64
 import hashlib
 
 import pytest
-from tests.certs.certificate_fixtures import pki
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +23,7 @@ from certs.registry.rules import (
     verify_consistency,
     verify_inclusion,
 )
+from tests.certs.certificate_fixtures import pki
 
 ORIGIN = "log.example.gov.cn/certificates"
 SIZE_MAX = 70

@@ -7,7 +7,6 @@ from pathlib import Path
 import pikepdf
 import pytest
 import zxingcpp
-from tests.certs.certificate_fixtures import RARE_NAME, face, portrait, renderer
 from PIL import Image, ImageChops
 
 from certs.adapters import fonts
@@ -22,6 +21,7 @@ from certs.adapters.fonts import (
 )
 from certs.adapters.pdf import PortraitError, Renderer, TemplateSpec
 from certs.adapters.truetype import TrueTypeFont
+from tests.certs.certificate_fixtures import RARE_NAME, face, portrait, renderer
 
 
 def text_of(pdf: bytes, folder: Path) -> str:

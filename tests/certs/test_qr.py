@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import segno
 import zxingcpp
-from tests.certs.certificate_fixtures import RARE_NAME, pki
 from cryptography.hazmat.primitives.asymmetric import ec
 from cwt import COSE, COSEKey
 from cwt.exceptions import VerifyError
@@ -29,6 +28,7 @@ from certs.adapters.qr import (
     verify_payload,
 )
 from certs.adapters.qrmatrix import ALPHANUMERIC, QrAlphabetError, QrTooLongError, encode_matrix
+from tests.certs.certificate_fixtures import RARE_NAME, pki
 
 PUBLIC_ID = "K7Q2M9XWT4RB6ZPD"
 CLAIMS = QrClaims(

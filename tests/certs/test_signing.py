@@ -9,7 +9,6 @@ from pathlib import Path
 import pikepdf
 import pytest
 from asn1crypto import pem, x509
-from tests.certs.certificate_fixtures import NOW, SUBJECTS, face, pki, renderer, signed, signer
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
@@ -19,6 +18,7 @@ from pyhanko_certvalidator import ValidationContext
 from certs.adapters.pki import WrongKeyError, make_demo_pki
 from certs.adapters.signing import SoftKeySigner, UnsignableError, sign_pdf
 from certs.adapters.verifying import PdfVerdict, verify_pdf
+from tests.certs.certificate_fixtures import NOW, SUBJECTS, face, pki, renderer, signed, signer
 
 
 def verdict(pdf: bytes, at: datetime = NOW) -> PdfVerdict:

@@ -139,7 +139,7 @@ class School:
         return Student(self, admin, who, self.enrolment_of(who).id, self.client_for(who.actor))
 
     def lesson_id(self) -> uuid.UUID:
-        from lms.courses.catalogue.models import Lesson  # noqa: PLC0415 - only here
+        from lms.courses.catalogue.models import Lesson
 
         with self.jobs.db.transaction(WORKER_SCOPE) as session:
             return session.scalars(select(Lesson.id).where(Lesson.course_id == self.course_id)).one()

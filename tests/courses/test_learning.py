@@ -126,8 +126,8 @@ def test_an_open_question_is_asked_for(school: School, admin_connection: Admin) 
 
 def with_face(school: School) -> Student:
     """Return a student whose path is the camera: their answer to the consent is yes, with a template."""
-    from lms.accounts.faces import operations as faces  # noqa: PLC0415 - only here
-    from lms.core.faces.api import Template  # noqa: PLC0415 - only here
+    from lms.accounts.faces import operations as faces
+    from lms.core.faces.api import Template
 
     student = school.trainee(vouched=False)
     with school.services.db.transaction(student.who.actor.scope) as session:

@@ -13,11 +13,11 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from tests.conftest import Instance, make_database
 
 from lms.core import dbadmin
 from lms.core.db import Base
 from lms.core.services import Kernel
+from tests.conftest import Instance, make_database
 
 SCHEMA_QUERY = """
 select 'column', table_name, column_name, data_type || coalesce('=' || column_default, '') || is_nullable

@@ -178,9 +178,9 @@ def test_an_export_holds_the_scope_of_who_asked(
 
 
 def _first_column(data: bytes) -> list[str]:
-    import io  # noqa: PLC0415 - only here
+    import io
 
-    from python_calamine import CalamineWorkbook  # noqa: PLC0415 - only here
+    from python_calamine import CalamineWorkbook
 
     return [str(row[0]) for row in CalamineWorkbook.from_filelike(io.BytesIO(data)).get_sheet_by_index(0).to_python()]
 

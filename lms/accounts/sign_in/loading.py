@@ -21,7 +21,7 @@ REGION_ROLES = frozenset({Role.REGULATOR, Role.INSPECTOR})
 def load_actor(session: Session, token: str) -> Actor | None:
     """Return who the live session of ``token`` belongs to, or None; bare web login."""
     digest = digest_of(token)
-    row = session.execute(OPEN_SESSION, {"digest": digest, "moment": clock.now()}).first()
+    row = session.connection().execute(OPEN_SESSION, {"digest": digest, "moment": clock.now()}).first()
     if row is None:
         return None
     role = Role(row.role)

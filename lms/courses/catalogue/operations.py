@@ -6,11 +6,11 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import media.api as media
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+import media.api as media
 from lms.core import audit, clock, ids
 from lms.core.access import Actor
 from lms.core.errors import Forbidden, NotFound

@@ -6,10 +6,10 @@ import random
 import secrets
 from datetime import datetime
 
-import media.api as media
 from sqlalchemy import insert, update
 from sqlalchemy.orm import Session
 
+import media.api as media
 from lms.core import audit, clock, events, ids, notify
 from lms.core.access import Actor
 from lms.courses.catalogue.queries import programme_names

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 
 from sqlalchemy.orm import Session
 
 from lms.accounts import api as accounts
 from lms.core import clock
 from lms.core.errors import NotFound
+from lms.core.remembered import Remembered
 from lms.courses.catalogue.queries import LessonView, lessons_of_programmes, programme_names
 from lms.courses.learning import rules
 from lms.courses.learning.models import LessonProgress
 from lms.courses.learning.queries import (
     EnrolmentView,
     LessonStanding,
-    credited_seconds,
-    enrolments_of,
+    enrolments_with_progress,
     progress_of,
-    quiz_figures,
     standing,
+    year_figures,
 )
 from lms.courses.rulebook import rulebook
+
+NAMES = Remembered(programme_names)
+Progress = Mapping[tuple[uuid.UUID, uuid.UUID], LessonProgress]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,29 +80,25 @@ class HomeView:
     quizzes_passed: int
     quizzes_marked: int
     quiz_percent: int
+    unread: int
     trainings: tuple[Training, ...]
     current: Training | None
 
 
 def trainings_of(session: Session, person_id: uuid.UUID) -> list[Training]:
     """Return the learner's trainings, open ones first, each by deadline."""
-    enrolments = enrolments_of(session, person_id)
-    trainings, _progress = _gather(session, person_id, enrolments)
-    return trainings
+    return _gather(session, *enrolments_with_progress(session, person_id))
 
 
 def training(session: Session, person_id: uuid.UUID, found: EnrolmentView) -> Training:
     """Return one enrolment with its lessons."""
-    return _gather(session, person_id, [found])[0][0]
+    return _gather(session, [found], progress_of(session, person_id, [found.enrolment_id]))[0]
 
 
-def _gather(
-    session: Session, person_id: uuid.UUID, enrolments: Sequence[EnrolmentView]
-) -> tuple[list[Training], dict[tuple[uuid.UUID, uuid.UUID], LessonProgress]]:
-    names = programme_names(session)
+def _gather(session: Session, enrolments: Sequence[EnrolmentView], progress: Progress) -> list[Training]:
+    names = _names(session, {item.programme_code for item in enrolments})
     keys = list({(item.programme_code, item.programme_version) for item in enrolments})
     lessons: dict[tuple[str, int], list[LessonView]] = lessons_of_programmes(session, keys)
-    progress = progress_of(session, person_id, [item.enrolment_id for item in enrolments])
     trainings = [
         Training(
             enrolment=item,
@@ -113,33 +112,40 @@ def _gather(
         for item in enrolments
     ]
     trainings.sort(key=lambda each: (not each.is_open, each.enrolment.due_on))
-    return trainings, progress
+    return trainings
+
+
+def _names(session: Session, codes: set[str]) -> Mapping[str, tuple[str, str]]:
+    """Return the programmes' names, remembered unless one of them is new."""
+    if not codes <= NAMES.get(session).keys():
+        NAMES.forget()
+    return NAMES.get(session)
 
 
 def home(session: Session, person_id: uuid.UUID, tenant_id: uuid.UUID | None, name: str) -> HomeView:
     """Return what the learner sees first."""
     figures, today = rulebook(), clock.today()
-    trainings, progress = _gather(session, person_id, enrolments_of(session, person_id))
+    enrolments, progress = enrolments_with_progress(session, person_id)
+    trainings = _gather(session, enrolments, progress)
     tenant_name, department, risk_class = _workplace(session, person_id, tenant_id)
-    seconds = credited_seconds(session, person_id, year=today.year)
+    year = year_figures(session, person_id, today.year)
     owed = rules.hours_owed(risk_class, figures)
     planned, done = _month(trainings, progress, today)
-    year_start = datetime(today.year, 1, 1, tzinfo=UTC)
-    passed, marked = quiz_figures(session, person_id, year_start)
     return HomeView(
         name=name,
         tenant_name=tenant_name,
         department=department,
         year=today.year,
-        hours=rules.class_hours(seconds, figures),
+        hours=rules.class_hours(year.credited_s, figures),
         hours_owed=owed,
-        hours_percent=rules.percent(seconds, owed * figures.class_hour_s),
+        hours_percent=rules.percent(year.credited_s, owed * figures.class_hour_s),
         month_done=done,
         month_planned=planned,
         month_percent=rules.percent(done, planned),
-        quizzes_passed=passed,
-        quizzes_marked=marked,
-        quiz_percent=rules.percent(passed, marked),
+        quizzes_passed=year.quizzes_passed,
+        quizzes_marked=year.quizzes_marked,
+        quiz_percent=rules.percent(year.quizzes_passed, year.quizzes_marked),
+        unread=year.unread,
         trainings=tuple(trainings),
         current=next((each for each in trainings if each.is_open and each.next_lesson), None),
     )
@@ -149,8 +155,7 @@ def _workplace(session: Session, person_id: uuid.UUID, tenant_id: uuid.UUID | No
     if tenant_id is None:
         return "", "", ""
     try:
-        employment = accounts.active_employment(session, person_id, tenant_id)
-        enterprise = accounts.enterprise(session, tenant_id)
+        employment, enterprise = accounts.workplace(session, person_id, tenant_id)
     except NotFound:
         return "", "", ""
     return enterprise.name, employment.department_name or "", enterprise.risk_class or ""
@@ -158,7 +163,7 @@ def _workplace(session: Session, person_id: uuid.UUID, tenant_id: uuid.UUID | No
 
 def _month(
     trainings: Sequence[Training],
-    progress: dict[tuple[uuid.UUID, uuid.UUID], LessonProgress],
+    progress: Progress,
     today: date,
 ) -> tuple[int, int]:
     """Return lessons planned for and completed in this month."""

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import media.api as media
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+import media.api as media
 from lms.accounts import api as accounts
 from lms.core import audit, clock, events, ids
 from lms.core.access import Actor

@@ -5,11 +5,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from lms.core import notify
 from lms.core.errors import NotFound
 from lms.courses.catalogue.queries import LessonView
 from lms.courses.learning import rules
@@ -100,6 +101,25 @@ def enrolments_of(session: Session, person_id: uuid.UUID) -> list[EnrolmentView]
     return [view_of(row) for row in session.scalars(query)]
 
 
+def enrolments_with_progress(
+    session: Session, person_id: uuid.UUID
+) -> tuple[list[EnrolmentView], dict[tuple[uuid.UUID, uuid.UUID], LessonProgress]]:
+    """Return what ``enrolments_of`` and ``progress_of`` do, in one statement."""
+    rows = session.execute(
+        select(Enrolment, LessonProgress)
+        .outerjoin(
+            LessonProgress,
+            (LessonProgress.person_id == Enrolment.person_id) & (LessonProgress.enrolment_id == Enrolment.id),
+        )
+        .where(Enrolment.person_id == person_id, Enrolment.state != EnrolmentState.CANCELLED)
+        .order_by(Enrolment.due_on, Enrolment.id)
+    ).all()
+    views = {row.id: view_of(row) for row, _ in rows}
+    # The outer join leaves the progress empty where no lesson was begun.
+    begun: list[LessonProgress | None] = [progress for _, progress in rows]
+    return list(views.values()), {(one.enrolment_id, one.lesson_id): one for one in begun if one is not None}
+
+
 def progress_of(
     session: Session, person_id: uuid.UUID, enrolment_ids: Sequence[uuid.UUID]
 ) -> dict[tuple[uuid.UUID, uuid.UUID], LessonProgress]:
@@ -127,32 +147,51 @@ def standing(lesson: LessonView, progress: LessonProgress | None) -> LessonStand
     )
 
 
-def credited_seconds(
-    session: Session, person_id: uuid.UUID, *, enrolment_id: uuid.UUID | None = None, year: int | None = None
-) -> float:
-    """Return the seconds that count towards class hours, of one enrolment or one calendar year."""
+def credited_seconds(session: Session, person_id: uuid.UUID, enrolment_id: uuid.UUID) -> float:
+    """Return the seconds that count towards class hours of one enrolment."""
     query = select(func.coalesce(func.sum(Credit.credited_s), 0)).where(
-        Credit.person_id == person_id, Credit.exclusion_reason.is_(None)
+        Credit.person_id == person_id,
+        Credit.enrolment_id == enrolment_id,
+        Credit.exclusion_reason.is_(None),
     )
-    if enrolment_id is not None:
-        query = query.where(Credit.enrolment_id == enrolment_id)
-    if year is not None:
-        query = query.where(Credit.on_day >= date(year, 1, 1), Credit.on_day < date(year + 1, 1, 1))
     return float(session.execute(query).scalar_one())
 
 
 def credited_class_hours(session: Session, person_id: uuid.UUID, enrolment_id: uuid.UUID) -> float:
     """Return the class hours credited in one enrolment, cut to two decimals (rules.json)."""
-    return rules.class_hours(credited_seconds(session, person_id, enrolment_id=enrolment_id), rulebook())
+    return rules.class_hours(credited_seconds(session, person_id, enrolment_id), rulebook())
 
 
-def quiz_figures(session: Session, person_id: uuid.UUID, since: datetime) -> tuple[int, int]:
-    """Return how many quizzes were passed and how many marked since a moment."""
+@dataclass(frozen=True, slots=True)
+class YearFigures:
+    """What the learner has done since the year began, and how many notices wait unread."""
+
+    credited_s: float
+    quizzes_passed: int
+    quizzes_marked: int
+    unread: int
+
+
+def year_figures(session: Session, person_id: uuid.UUID, year: int) -> YearFigures:
+    """Return the figures of a calendar year, in one statement."""
+    begins, ends = date(year, 1, 1), date(year + 1, 1, 1)
+    credited = select(func.coalesce(func.sum(Credit.credited_s), 0)).where(
+        Credit.person_id == person_id,
+        Credit.exclusion_reason.is_(None),
+        Credit.on_day >= begins,
+        Credit.on_day < ends,
+    )
+    since = datetime(year, 1, 1, tzinfo=UTC)
     marked = (Quiz.person_id == person_id, Quiz.score.is_not(None), Quiz.submitted_at >= since)
-    passed, total = session.execute(
-        select(func.count().filter(Quiz.state == "passed"), func.count()).where(*marked)
+    row = session.execute(
+        select(
+            credited.scalar_subquery(),
+            func.count().filter(Quiz.state == "passed"),
+            func.count(),
+            notify.unread_of(person_id).scalar_subquery(),
+        ).where(*marked)
     ).one()
-    return passed, total
+    return YearFigures(float(row[0]), row[1], row[2], row[3])
 
 
 def blocking_check(session: Session, person_id: uuid.UUID, progress: LessonProgress) -> FaceCheck | None:

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 
 import media.api as media
 from lms.accounts import api as accounts
-from lms.core import clock, ids, notify, web
+from lms.core import clock, ids, web
 from lms.core.i18n import gettext as _
 from lms.courses.access import P
 from lms.courses.errors import BadBeat, QuizIncomplete
@@ -46,7 +46,7 @@ def home_page() -> ResponseReturnValue:
         view=view,
         greeting=_greeting(clock.now().astimezone(zone)),
         poster=_poster(view.current),
-        unread=notify.count_unread(session, person_id),
+        unread=view.unread,
         today=clock.today(),
     )
 
