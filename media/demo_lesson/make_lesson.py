@@ -64,13 +64,17 @@ def caption_spans(cues: Sequence[Cue]) -> list[tuple[float, float]]:
     """Return when each caption shows: with its sentence and a little longer, never over the next one."""
     starts = [cue.start_s - CAPTION_LEAD_S for cue in cues]
     limits = [start - CAPTION_GAP_S for start in starts[1:]] + [cues[-1].end_s + 1.0]
-    return [(start, min(cue.end_s + CAPTION_HOLD_S, limit)) for start, cue, limit in zip(starts, cues, limits, strict=True)]
+    return [
+        (start, min(cue.end_s + CAPTION_HOLD_S, limit)) for start, cue, limit in zip(starts, cues, limits, strict=True)
+    ]
 
 
 def write_captions(path: Path, spans: Iterable[tuple[float, float]], texts: Iterable[str]) -> None:
     """Write one WebVTT file."""
-    blocks = [f"{number}\n{_clock(start)} --> {_clock(end)}\n{text}\n"
-              for number, ((start, end), text) in enumerate(zip(spans, texts, strict=True), start=1)]
+    blocks = [
+        f"{number}\n{_clock(start)} --> {_clock(end)}\n{text}\n"
+        for number, ((start, end), text) in enumerate(zip(spans, texts, strict=True), start=1)
+    ]
     path.write_text("WEBVTT\n\n" + "\n".join(blocks), encoding="utf-8")
 
 
@@ -95,16 +99,40 @@ def draw(script: dict[str, Any], cues: Sequence[Cue], deck: Deck) -> list[Scene]
 def encode(target: Path, frames: Iterable[bytes], narration: Path, title: str) -> None:
     """Write an H.264 and AAC file that starts playing before it is fully loaded."""
     # Voice cleaning: cut rumble, even out, then -16 LUFS as EBU R 128 loudnorm measures it.
-    voice = (ffmpeg.input(str(narration)).filter("highpass", f=75).filter("acompressor", threshold=0.12, ratio=2.2, attack=12, release=180)
-             .filter("loudnorm", I=-16, TP=-1.5, LRA=7).filter("aresample", 48_000))
-    picture = (ffmpeg.input("pipe:", format="rawvideo", pix_fmt="rgb24", s=f"{WIDTH_PX}x{HEIGHT_PX}", r=FPS)
-               .filter("scale", out_color_matrix="bt709", out_range="tv", flags="accurate_rnd+full_chroma_int"))
-    options = {"x264-params": "aq-mode=3:keyint=125:colorprim=bt709:transfer=bt709:colormatrix=bt709",
-               "metadata": f"title={title}", "metadata:s:a:0": "language=zho"}
-    command = ffmpeg.output(picture, voice, str(target), vcodec="libx264", preset="slow", crf=22, pix_fmt="yuv420p",
-                            acodec="aac", audio_bitrate="112k", ac=1, movflags="+faststart", **options)
-    process = command.overwrite_output().global_args("-loglevel", "error").run_async(
-        cmd=imageio_ffmpeg.get_ffmpeg_exe(), pipe_stdin=True)
+    voice = (
+        ffmpeg.input(str(narration))
+        .filter("highpass", f=75)
+        .filter("acompressor", threshold=0.12, ratio=2.2, attack=12, release=180)
+        .filter("loudnorm", I=-16, TP=-1.5, LRA=7)
+        .filter("aresample", 48_000)
+    )
+    picture = ffmpeg.input("pipe:", format="rawvideo", pix_fmt="rgb24", s=f"{WIDTH_PX}x{HEIGHT_PX}", r=FPS).filter(
+        "scale", out_color_matrix="bt709", out_range="tv", flags="accurate_rnd+full_chroma_int"
+    )
+    options = {
+        "x264-params": "aq-mode=3:keyint=125:colorprim=bt709:transfer=bt709:colormatrix=bt709",
+        "metadata": f"title={title}",
+        "metadata:s:a:0": "language=zho",
+    }
+    command = ffmpeg.output(
+        picture,
+        voice,
+        str(target),
+        vcodec="libx264",
+        preset="slow",
+        crf=22,
+        pix_fmt="yuv420p",
+        acodec="aac",
+        audio_bitrate="112k",
+        ac=1,
+        movflags="+faststart",
+        **options,
+    )
+    process = (
+        command.overwrite_output()
+        .global_args("-loglevel", "error")
+        .run_async(cmd=imageio_ffmpeg.get_ffmpeg_exe(), pipe_stdin=True)
+    )
     for frame in frames:
         process.stdin.write(frame)
     process.stdin.close()
@@ -125,7 +153,9 @@ def record_timing(script: dict[str, Any], cues: Sequence[Cue], total_s: float) -
     """Write the measured times back into ``script.json``."""
     script["duration_s"] = round(total_s, 2)
     for number, slide in enumerate(script["slides"]):
-        slide["timing"] = [{"start_s": round(c.start_s, 3), "end_s": round(c.end_s, 3)} for c in cues if c.slide == number]
+        slide["timing"] = [
+            {"start_s": round(c.start_s, 3), "end_s": round(c.end_s, 3)} for c in cues if c.slide == number
+        ]
     (HERE / "script.json").write_text(json.dumps(script, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
 
@@ -149,6 +179,7 @@ def build(voices: Path, browser: str) -> None:
 
 
 def main() -> None:
+    """Read the command line and build the lesson."""
     parser = argparse.ArgumentParser(description="Build the confined-space micro-lesson.")
     parser.add_argument("--voices", type=Path, required=True, help="the voices folder of the npm package kokoro-js")
     parser.add_argument("--browser", default="chromium")

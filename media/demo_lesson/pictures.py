@@ -51,7 +51,7 @@ class Deck:
         self._browser = found
         jinja = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined)
         self._template = jinja.get_template("deck.html.j2")
-        self._css = Markup((HERE / "deck.css").read_text(encoding="utf-8"))
+        self._css = Markup((HERE / "deck.css").read_text(encoding="utf-8"))  # noqa: S704 - our own style sheet
 
     def still(self, slide: Mapping[str, Any], *, step: int, number: int, total: int) -> Image.Image:
         """Return the slide after ``step`` of its spoken cues have begun."""
@@ -61,7 +61,9 @@ class Deck:
     def blades(self) -> Image.Image:
         """Return the fan blades on a transparent square."""
         slide = {"id": "spinner", "bullets": []}
-        html = self._template.render(slide=slide, step=1, number=0, total=0, css="html,body{margin:0}svg{display:block}")
+        html = self._template.render(
+            slide=slide, step=1, number=0, total=0, css="html,body{margin:0}svg{display:block}"
+        )
         return self._shoot(html, 512, 512).convert("RGBA")
 
     def _shoot(self, html: str, width_px: int, height_px: int) -> Image.Image:
@@ -69,9 +71,18 @@ class Deck:
             page, shot = Path(folder, "slide.html"), Path(folder, "slide.png")
             page.write_text(html, encoding="utf-8")
             # Chromium refuses its sandbox to root, and the page is our own file without scripts.
-            command = [self._browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
-                       "--default-background-color=00000000", f"--user-data-dir={folder}/profile",
-                       f"--window-size={width_px},{height_px}", f"--screenshot={shot}", page.as_uri()]
+            command = [
+                self._browser,
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--hide-scrollbars",
+                "--default-background-color=00000000",
+                f"--user-data-dir={folder}/profile",
+                f"--window-size={width_px},{height_px}",
+                f"--screenshot={shot}",
+                page.as_uri(),
+            ]
             subprocess.run(command, check=True, capture_output=True, timeout=60)
             with Image.open(shot) as picture:
                 return picture.crop((0, 0, width_px, height_px)).copy()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from pathlib import Path
@@ -69,7 +70,7 @@ def test_captions_cover_the_lesson_and_never_overlap(language: str) -> None:
     cues = read_captions(language)
     total_s = duration_s()
     assert all(start < end for start, end, _ in cues)
-    assert all(before[1] <= after[0] for before, after in zip(cues, cues[1:], strict=False))
+    assert all(before[1] <= after[0] for before, after in itertools.pairwise(cues))
     assert cues[-1][1] <= total_s
     assert sum(end - start for start, end, _ in cues) >= 0.8 * total_s
 
@@ -95,7 +96,7 @@ def test_voice_sounds_under_every_caption_and_rests_between_slides() -> None:
 
     timings = [slide["timing"] for slide in script["slides"]]
     spoken = [loudness(cue["start_s"], cue["end_s"]) for timing in timings for cue in timing]
-    rests = [loudness(a[-1]["end_s"] + 0.15, b[0]["start_s"] - 0.1) for a, b in zip(timings, timings[1:], strict=False)]
+    rests = [loudness(a[-1]["end_s"] + 0.15, b[0]["start_s"] - 0.1) for a, b in itertools.pairwise(timings)]
     assert min(spoken) > 0.03
     assert max(rests) < 0.2 * min(spoken)
 
@@ -109,7 +110,7 @@ def test_every_slide_is_a_different_picture() -> None:
             if len(thumbs) < len(wanted_s) and frame.time is not None and frame.time >= wanted_s[len(thumbs)]:
                 thumbs.append(frame.reformat(width=160, height=90, format="gray").to_ndarray().astype(np.int16))
     assert len(thumbs) == len(wanted_s) >= 7
-    assert all(np.abs(a - b).mean() > 4 for a, b in zip(thumbs, thumbs[1:], strict=False))
+    assert all(np.abs(a - b).mean() > 4 for a, b in itertools.pairwise(thumbs))
 
 
 def test_poster_has_the_videos_shape() -> None:

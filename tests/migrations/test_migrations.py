@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -35,10 +34,10 @@ order by 1, 2, 3, 4
 
 
 @pytest.fixture
-def empty(instance: Instance, worker_id: str) -> Iterator[Config]:
+def empty(instance: Instance, worker_id: str) -> Config:
     """A database of its own, at the newest revision."""
     admin = make_database(instance.settings, f"anzheng_migrations_{worker_id}")
-    yield dbadmin.alembic_config(admin)
+    return dbadmin.alembic_config(admin)
 
 
 def _schema(config: Config) -> list[tuple[str, ...]]:
