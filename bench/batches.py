@@ -152,8 +152,7 @@ def board(instance: Instance, world: World, address: str) -> Result:
     rounds = [_board_round(instance, world, address) for _ in range(BOARD_ROUNDS)]
     page_ms, sql_ms = min(rounds, key=lambda one: one[0] - one[1])
     asked = BOARD_ROUNDS * BOARD_ASKED
-    result = measured("board", page_ms - sql_ms, "ms over SQL", sql_ms, asked, better="lower")
-    return result
+    return measured("board", page_ms - sql_ms, "ms over SQL", sql_ms, asked, better="lower")
 
 
 def _board_round(instance: Instance, world: World, address: str) -> tuple[float, float]:

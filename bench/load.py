@@ -17,7 +17,8 @@ CONNECTIONS = 32
 MEASURE_S = 5
 WARM_UP_S = 2
 
-# Each request takes the next target; numbers begin at the microsecond of the clock, so that each saved answer is a new one.
+# Each request takes the next target; numbers begin at the microsecond of the clock, so that each
+# saved answer is a new one.
 _SCRIPT = """
 local targets = {%(targets)s}
 local n = %(base)d

@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Index, PrimaryKeyConstraint, String, Text, UniqueConstraint, func, select, update
+from sqlalchemy import Index, PrimaryKeyConstraint, Select, String, Text, UniqueConstraint, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -73,10 +73,15 @@ def latest(session: Session, person_id: uuid.UUID, limit: int = 50) -> list[Noti
     return list(session.scalars(mine.order_by(NoticeRow.id.desc()).limit(limit)))
 
 
+def unread_of(person_id: uuid.UUID) -> Select[int]:
+    """Return the query for how many notices wait unread, also for use within another statement."""
+    unread = (NoticeRow.person_id == person_id, NoticeRow.read_at.is_(None))
+    return select(func.count()).select_from(NoticeRow).where(*unread)
+
+
 def count_unread(session: Session, person_id: uuid.UUID) -> int:
     """Return how many notices wait unread."""
-    unread = (NoticeRow.person_id == person_id, NoticeRow.read_at.is_(None))
-    return int(session.execute(select(func.count()).select_from(NoticeRow).where(*unread)).scalar_one())
+    return int(session.execute(unread_of(person_id)).scalar_one())
 
 
 def mark_all_read(session: Session, person_id: uuid.UUID) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import structlog
-from flask import Blueprint, Flask, Response, current_app, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, Response, current_app, g, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from markupsafe import Markup, escape
@@ -36,6 +36,7 @@ class Assets:
     def __init__(self, dist: Path) -> None:
         manifest = dist / "manifest.json"
         self._names: dict[str, str] = json.loads(manifest.read_text("utf8")) if manifest.exists() else {}
+        self._icons: dict[tuple[str, str], Markup] = {}
 
     def url(self, name: str) -> str:
         """Return the address of the asset called ``name`` in the sources."""
@@ -44,7 +45,13 @@ class Assets:
         return f"/static/dist/{self._names[name]}"
 
     def icon(self, name: str, css_class: str = "icon") -> Markup:
-        """Return an SVG that shows the sprite's symbol ``name``."""
+        """Return an SVG that shows the sprite's symbol ``name``; templates name a few dozen."""
+        made = self._icons.get((name, css_class))
+        if made is None:
+            made = self._icons[name, css_class] = self._icon(name, css_class)
+        return made
+
+    def _icon(self, name: str, css_class: str) -> Markup:
         return Markup('<svg class="{}" aria-hidden="true"><use href="{}#{}"></use></svg>').format(
             css_class, self.url("icons.svg"), name
         )
@@ -191,7 +198,13 @@ def _slot(name: str) -> Markup:
 
 
 def _nav_items() -> list[dict[str, Any]]:
-    """Return the navigation of the role in use, the present page marked."""
+    """Return the navigation of the role in use, the present page marked; made once for all parts of a page."""
+    if "nav_items" not in g:
+        g.nav_items = _make_nav_items()
+    return cast("list[dict[str, Any]]", g.nav_items)
+
+
+def _make_nav_items() -> list[dict[str, Any]]:
     actor = web.actor()
     items = sorted(web.services().kernel.nav, key=lambda item: item.order)
     return [

@@ -1,7 +1,7 @@
-"""Reference data that every board shows, kept for a minute in each process.
+"""Reference data that busy pages show, kept for a minute in each process.
 
-Rules, definitions and names change with a release or a decision, boards are read all day. What
-must follow at once, the judging of warnings, reads the rules itself.
+Rules, definitions and names change with a release or a decision, pages are read all day. What
+must follow at once, such as the judging of warnings, reads the rules itself.
 """
 
 from __future__ import annotations
@@ -33,3 +33,7 @@ class Remembered(Generic[T]):
             kept = (time.monotonic() + KEPT_FOR_S, self._read(session))
             self._kept[key] = kept
         return kept[1]
+
+    def forget(self) -> None:
+        """Read anew at the next call: something was missing from the answer."""
+        self._kept.clear()
