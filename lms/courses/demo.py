@@ -114,7 +114,7 @@ SHARES: dict[Standing, tuple[int, int, int, int, int, int]] = {
     Standing.ONE_DEED: (75, 0, 0, 0, 5, 5),
 }
 FATES = (Fate.PASSED, Fate.FAILED_PASSED, Fate.FAILED, Fate.FAILED_TWICE, Fate.LEARNED, Fate.BEGUN)
-BEAT_S = 60
+BEAT_S = 110
 _classes: dict[str, Class] = {}
 
 
