@@ -14,7 +14,7 @@ from tests.journey.browser import Phone, path_of
 from tests.journey.cast import PASSWORD, Person
 from tests.journey.instance import JourneyFailed
 
-PHOTO, LATER_PHOTO, IMPOSTOR = "036_03.jpg", "036_08.jpg", "034_03.jpg"
+PHOTO, LATER_PHOTO, IMPOSTOR = "087_03.jpg", "087_08.jpg", "034_03.jpg"
 LESSON_WITHIN_S = 150.0
 CERTIFICATE_WITHIN_S = 20.0
 KILL_AFTER_ITEMS = 10
