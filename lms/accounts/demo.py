@@ -40,6 +40,7 @@ log = structlog.get_logger()
 SCALE_VARIABLE = "ANZHENG_DEMO_SCALE"
 FACES = Path(__file__).parent / "demo_faces"
 DAYS_BACK = 88
+VOLUNTEERS = 24
 ROSTER_HEADS = ("姓名", "身份证号", "岗位", "部门", "手机号", "入职日期")
 SIGN_INS = "demo-sign-ins.txt"
 Part = tuple[str, str]
@@ -167,7 +168,7 @@ def make_people(services: Services) -> None:
             for planned in province.drawing.enterprises(scale):
                 province.enterprises.append(_enterprise(services, planned))
     with measured("accounts and identities"):
-        _give_faces(province)
+        _give_faces(province, max(6, round(VOLUNTEERS * scale)))
         for number, enterprise in enumerate(province.enterprises):
             _identify(services, today, number, enterprise)
 
@@ -283,11 +284,11 @@ def _staff_of(services: Services, tenant_id: uuid.UUID, planned: PlannedEnterpri
     return tuple(people)
 
 
-def _give_faces(province: Province) -> None:
+def _give_faces(province: Province, count: int) -> None:
     """Lend each photographed volunteer's face to one invented person of the same sex."""
     with (FACES / "index.csv").open(encoding="utf8") as file:
         files = sorted({(row["id"], row["sex"][0].upper()) for row in csv.DictReader(file)})
-    waiting = {sex: [number for number, own in files if own == sex] for sex in "MF"}
+    waiting = {sex: [number for number, own in files if own == sex][: count // 2] for sex in "MF"}
     for place, enterprise in enumerate(province.enterprises):
         people = list(enterprise.people)
         # Those at the end of the roster, so that the faces spread over several enterprises.
