@@ -66,9 +66,7 @@ def enrol(engine: FaceEngine, frames: Sequence[bytes], *, frames_min: int = 3) -
     return Template(engine.id, engine.version, engine.model_sha256, mean.astype("<f2").tobytes())
 
 
-def verify(
-    engine: FaceEngine, template: Template, frames: Sequence[bytes], *, purpose: str
-) -> VerificationResult:
+def verify(engine: FaceEngine, template: Template, frames: Sequence[bytes], *, purpose: str) -> VerificationResult:
     """Compare frames of one person at the camera with one template.
 
     The median similarity of the three best frames (by quality, never by similarity: that would raise the false

@@ -101,9 +101,7 @@ def judge(image: Picture, faces: Sequence[Face], limits: QualityLimits) -> FaceQ
         return FaceQuality(ok=False, advice=(Advice.SEVERAL_FACES,))
     pose = pose_of(counted[0])
     sharpness, brightness = sharpness_and_brightness(image, counted[0])
-    drop_bad = pose.drop_ratio is not None and not (
-        limits.drop_ratio_min <= pose.drop_ratio <= limits.drop_ratio_max
-    )
+    drop_bad = pose.drop_ratio is not None and not (limits.drop_ratio_min <= pose.drop_ratio <= limits.drop_ratio_max)
     findings = (
         (Advice.COME_CLOSER, pose.eye_distance_px < limits.eye_distance_min_px),
         (Advice.LOOK_STRAIGHT, abs(pose.yaw_ratio) > limits.yaw_ratio_max or drop_bad),
