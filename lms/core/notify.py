@@ -6,7 +6,18 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Index, PrimaryKeyConstraint, Select, String, Text, UniqueConstraint, func, select, update
+from sqlalchemy import (
+    BindParameter,
+    Index,
+    PrimaryKeyConstraint,
+    Select,
+    String,
+    Text,
+    UniqueConstraint,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -73,7 +84,7 @@ def latest(session: Session, person_id: uuid.UUID, limit: int = 50) -> list[Noti
     return list(session.scalars(mine.order_by(NoticeRow.id.desc()).limit(limit)))
 
 
-def unread_of(person_id: uuid.UUID) -> Select[int]:
+def unread_of(person_id: uuid.UUID | BindParameter[uuid.UUID]) -> Select[int]:
     """Return the query for how many notices wait unread, also for use within another statement."""
     unread = (NoticeRow.person_id == person_id, NoticeRow.read_at.is_(None))
     return select(func.count()).select_from(NoticeRow).where(*unread)

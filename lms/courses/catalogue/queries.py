@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from lms.core import clock
@@ -148,22 +148,41 @@ def _lesson_view(row: Lesson, title_zh: str, title_en: str) -> LessonView:
     )
 
 
+# Made once: putting a statement together costs a page as much as asking it. The columns stand in
+# the order of LessonView.
+_OF_PROGRAMMES = (
+    select(
+        ProgrammeCourse.programme_code,
+        ProgrammeCourse.programme_version,
+        Lesson.id,
+        Lesson.course_id,
+        Course.title_zh,
+        Course.title_en,
+        Lesson.position,
+        Lesson.title_zh,
+        Lesson.title_en,
+        Lesson.media_asset_id,
+        Lesson.duration_s,
+        Lesson.quiz_required,
+        Lesson.pass_score,
+    )
+    .join(Course, (Course.tenant_id == Lesson.tenant_id) & (Course.id == Lesson.course_id))
+    .join(ProgrammeCourse, ProgrammeCourse.course_code == Course.code)
+    .where(Course.state == CourseState.PUBLISHED)
+    .where(ProgrammeCourse.programme_code.in_(bindparam("codes", expanding=True)))
+    .order_by(ProgrammeCourse.position, Lesson.position)
+)
+
+
 def lessons_of_programmes(session: Session, keys: Sequence[tuple[str, int]]) -> dict[tuple[str, int], list[LessonView]]:
     """Return the lessons of programme versions ``(code, version)`` in the order of learning."""
     found: dict[tuple[str, int], list[LessonView]] = {key: [] for key in keys}
     if not keys:
         return found
-    rows = session.execute(
-        _lessons()
-        .add_columns(ProgrammeCourse.programme_code, ProgrammeCourse.programme_version)
-        .join(ProgrammeCourse, ProgrammeCourse.course_code == Course.code)
-        .where(Course.state == CourseState.PUBLISHED)
-        .where(ProgrammeCourse.programme_code.in_({code for code, _ in keys}))
-        .order_by(ProgrammeCourse.position, Lesson.position)
-    )
-    for row, title_zh, title_en, code, version in rows:
+    codes = list({code for code, _ in keys})
+    for code, version, *values in session.connection().execute(_OF_PROGRAMMES, {"codes": codes}):
         if (code, version) in found:
-            found[code, version].append(_lesson_view(row, title_zh, title_en))
+            found[code, version].append(LessonView(*values))
     return found
 
 

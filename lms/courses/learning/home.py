@@ -127,14 +127,14 @@ def home(session: Session, person_id: uuid.UUID, tenant_id: uuid.UUID | None, na
     figures, today = rulebook(), clock.today()
     enrolments, progress = enrolments_with_progress(session, person_id)
     trainings = _gather(session, enrolments, progress)
-    tenant_name, department, risk_class = _workplace(session, person_id, tenant_id)
+    workplace = _workplace(session, person_id, tenant_id)
     year = year_figures(session, person_id, today.year)
-    owed = rules.hours_owed(risk_class, figures)
+    owed = rules.hours_owed(workplace.risk_class, figures)
     planned, done = _month(trainings, progress, today)
     return HomeView(
         name=name,
-        tenant_name=tenant_name,
-        department=department,
+        tenant_name=workplace.tenant_name,
+        department=workplace.department,
         year=today.year,
         hours=rules.class_hours(year.credited_s, figures),
         hours_owed=owed,
@@ -151,14 +151,14 @@ def home(session: Session, person_id: uuid.UUID, tenant_id: uuid.UUID | None, na
     )
 
 
-def _workplace(session: Session, person_id: uuid.UUID, tenant_id: uuid.UUID | None) -> tuple[str, str, str]:
+def _workplace(session: Session, person_id: uuid.UUID, tenant_id: uuid.UUID | None) -> accounts.Workplace:
+    nowhere = accounts.Workplace("", "", "")
     if tenant_id is None:
-        return "", "", ""
+        return nowhere
     try:
-        employment, enterprise = accounts.workplace(session, person_id, tenant_id)
+        return accounts.workplace(session, person_id, tenant_id)
     except NotFound:
-        return "", "", ""
-    return enterprise.name, employment.department_name or "", enterprise.risk_class or ""
+        return nowhere
 
 
 def _month(

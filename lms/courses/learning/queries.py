@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from lms.core import notify
@@ -101,19 +101,23 @@ def enrolments_of(session: Session, person_id: uuid.UUID) -> list[EnrolmentView]
     return [view_of(row) for row in session.scalars(query)]
 
 
+# Made once: putting a statement together costs a page as much as asking it.
+_WITH_PROGRESS = (
+    select(Enrolment, LessonProgress)
+    .outerjoin(
+        LessonProgress,
+        (LessonProgress.person_id == Enrolment.person_id) & (LessonProgress.enrolment_id == Enrolment.id),
+    )
+    .where(Enrolment.person_id == bindparam("person_id"), Enrolment.state != EnrolmentState.CANCELLED)
+    .order_by(Enrolment.due_on, Enrolment.id)
+)
+
+
 def enrolments_with_progress(
     session: Session, person_id: uuid.UUID
 ) -> tuple[list[EnrolmentView], dict[tuple[uuid.UUID, uuid.UUID], LessonProgress]]:
     """Return what ``enrolments_of`` and ``progress_of`` do, in one statement."""
-    rows = session.execute(
-        select(Enrolment, LessonProgress)
-        .outerjoin(
-            LessonProgress,
-            (LessonProgress.person_id == Enrolment.person_id) & (LessonProgress.enrolment_id == Enrolment.id),
-        )
-        .where(Enrolment.person_id == person_id, Enrolment.state != EnrolmentState.CANCELLED)
-        .order_by(Enrolment.due_on, Enrolment.id)
-    ).all()
+    rows = session.execute(_WITH_PROGRESS, {"person_id": person_id}).all()
     views = {row.id: view_of(row) for row, _ in rows}
     # The outer join leaves the progress empty where no lesson was begun.
     begun: list[LessonProgress | None] = [progress for _, progress in rows]
@@ -172,25 +176,30 @@ class YearFigures:
     unread: int
 
 
+_YEAR_FIGURES = select(
+    select(func.coalesce(func.sum(Credit.credited_s), 0))
+    .where(
+        Credit.person_id == bindparam("person_id"),
+        Credit.exclusion_reason.is_(None),
+        Credit.on_day >= bindparam("begins"),
+        Credit.on_day < bindparam("ends"),
+    )
+    .scalar_subquery(),
+    func.count().filter(Quiz.state == "passed"),
+    func.count(),
+    notify.unread_of(bindparam("person_id")).scalar_subquery(),
+).where(Quiz.person_id == bindparam("person_id"), Quiz.score.is_not(None), Quiz.submitted_at >= bindparam("since"))
+
+
 def year_figures(session: Session, person_id: uuid.UUID, year: int) -> YearFigures:
     """Return the figures of a calendar year, in one statement."""
-    begins, ends = date(year, 1, 1), date(year + 1, 1, 1)
-    credited = select(func.coalesce(func.sum(Credit.credited_s), 0)).where(
-        Credit.person_id == person_id,
-        Credit.exclusion_reason.is_(None),
-        Credit.on_day >= begins,
-        Credit.on_day < ends,
-    )
-    since = datetime(year, 1, 1, tzinfo=UTC)
-    marked = (Quiz.person_id == person_id, Quiz.score.is_not(None), Quiz.submitted_at >= since)
-    row = session.execute(
-        select(
-            credited.scalar_subquery(),
-            func.count().filter(Quiz.state == "passed"),
-            func.count(),
-            notify.unread_of(person_id).scalar_subquery(),
-        ).where(*marked)
-    ).one()
+    values = {
+        "person_id": person_id,
+        "begins": date(year, 1, 1),
+        "ends": date(year + 1, 1, 1),
+        "since": datetime(year, 1, 1, tzinfo=UTC),
+    }
+    row = session.connection().execute(_YEAR_FIGURES, values).one()
     return YearFigures(float(row[0]), row[1], row[2], row[3])
 
 
