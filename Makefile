@@ -5,7 +5,6 @@
 # make check    lint, types, import contracts, templates, migrations
 
 PYTHON_BIN := .venv/bin/python
-export PYTHONDONTWRITEBYTECODE := 1
 
 .PHONY: run test check journey bench assets lock setup setup-test clean
 
