@@ -59,7 +59,15 @@ def start_export(session: Session, actor: Actor, bank_code: str) -> uuid.UUID:
 def put_bank(
     session: Session, actor: Actor, head: Mapping[str, Any], points: Sequence[Any], owner: uuid.UUID | None
 ) -> None:
-    """Add a bank or bring its names up to date. Worker scope only. A known owner stays."""
+    """Add a bank or bring its names up to date. Worker scope only. A known owner stays.
+
+    What is so already is left alone and not audited: every start of the product comes here.
+    """
+    present = session.get(Bank, head["code"])
+    if present is not None and owner in {None, present.owner_tenant_id}:
+        known = (present.name_zh, present.name_en, list(present.knowledge_points))
+        if known == (head["name_zh"], head["name_en"], list(points)):
+            return
     values = {
         "code": head["code"],
         "owner_tenant_id": owner,

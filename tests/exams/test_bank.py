@@ -17,7 +17,8 @@ from exams.bank.models import Question, QuestionKey
 from exams.bank.rules import Draft, Option
 from exams.errors import NotYourBank, QuestionChanged, QuestionsRefused, UnreadableFile
 from lms.core import clock, ids
-from lms.core.access import Actor
+from lms.core.access import SYSTEM, Actor
+from lms.core.audit import AuditRow
 from lms.core.errors import NotFound
 from lms.core.services import Services
 from lms.core.tenancy import WORKER_SCOPE
@@ -185,3 +186,14 @@ def test_search_and_filters_narrow_the_list(services: Services, owner: Actor, ba
         assert codes(difficulty=1, q="第一责任人") == ["q1", "q2", "q3"]
         assert codes(kind="multiple") == []
         assert codes(state="retired") == []
+
+
+def test_loading_the_same_bank_again_writes_no_audit_row(jobs_services: Services) -> None:
+    head = {"code": f"same-{uuid.uuid4().hex[:8]}", "name_zh": "同一题库", "name_en": "The same bank"}
+    points = [{"code": "law", "name_zh": "法律", "name_en": "Law"}]
+    for _ in range(2):
+        with jobs_services.db.transaction(WORKER_SCOPE) as session:
+            operations.put_bank(session, SYSTEM, head, points, None)
+    with jobs_services.db.transaction(WORKER_SCOPE, read_only=True) as session:
+        rows = session.scalars(select(AuditRow).where(AuditRow.subject_id == head["code"])).all()
+    assert [row.action for row in rows] == ["exams.bank.put"]
