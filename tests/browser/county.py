@@ -1,0 +1,165 @@
+"""A county with one of everything that a page can show, in a database of its own.
+
+The published course may exist once in a database, so these pages cannot share the one of the other tests.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sqlalchemy import select, update
+
+from lms.accounts import api as accounts
+from lms.accounts.faces import operations as faces
+from lms.app import build_kernel
+from lms.core import bootstrap, clock, ids
+from lms.core.access import SYSTEM, Actor, Role
+from lms.core.services import Services
+from lms.core.settings import Settings
+from lms.core.tenancy import WORKER_SCOPE
+from lms.core.web import SESSION_COOKIE_KEY, AnzhengFlask
+from lms.courses.catalogue.models import Lesson
+from lms.courses.demo import publish_demo_course
+from lms.courses.learning.models import Enrolment
+from media import api as media
+from supervision import operations as supervision
+from supervision.warnings.models import WarningCase
+from tests.certs.certificate_world import certificate_rows, settle
+from tests.conftest import Instance, Worker, make_database
+from tests.courses.school import person_actor, tenant_actor
+from tests.exams.sitting import open_attempt
+from tests.media.conftest import run_ffmpeg
+from tests.supervision import province
+
+COUNTY = 410305
+STAFF = 3
+VTT = b"WEBVTT\n\n00:00.000 --> 00:02.000\n\xe5\x85\x88\xe9\x80\x9a\xe9\xa3\x8e\n"
+
+Pages = dict[str, list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class County:
+    """Addresses to look at and the session token to do so with, by part; a visitor has none."""
+
+    pages: Pages
+    tokens: dict[str, str]
+
+
+def own_instance(instance: Instance, name: str, objects: Path) -> Instance:
+    """Return a fresh database with the reference data in it."""
+    admin = make_database(instance.settings, name)
+    settings: Settings = replace(instance.settings, admin_database_url=admin, storage_url=objects.as_uri())
+    kernel = build_kernel()
+    jobs = bootstrap.build_services(settings, kernel, login="jobs", admin=admin)
+    for _order, load in sorted(kernel.reference_steps, key=lambda step: step[0]):
+        load(jobs)
+    jobs.db.dispose()
+    return Instance(settings, admin)
+
+
+def _publish_course(web: Services, jobs: Services, folder: Path) -> uuid.UUID:
+    """Upload a short film, let it be worked on, publish the programme's course over it; return the lesson."""
+    film, instructor = folder / "lesson.mp4", tenant_actor(ids.new_id(), Role.INSTRUCTOR)
+    run_ffmpeg(
+        "-f", "lavfi", "-i", "testsrc=d=4:s=320x180:r=10", "-f", "lavfi", "-i", "sine=d=4",
+        "-pix_fmt", "yuv420p", "-preset", "ultrafast", str(film),
+    )  # fmt: skip
+    instructor = replace(instructor, permissions=web.kernel.permissions_of(Role.INSTRUCTOR))
+    asset_id = media.upload_asset(
+        web, instructor, file=film, file_name=film.name, title="有限空间", captions={"zh": VTT}
+    )
+    Worker(jobs).drain()
+    course_id = publish_demo_course(web, instructor, asset_id)
+    with jobs.db.transaction(WORKER_SCOPE) as session:
+        return session.scalars(select(Lesson.id).where(Lesson.course_id == course_id)).one()
+
+
+def _vouch(web: Services, admin: Actor, person_id: uuid.UUID) -> None:
+    assert admin.tenant_id
+    learner = person_actor(person_id, admin.tenant_id)
+    with web.db.transaction(learner.scope) as session:
+        faces.answer_consent(session, learner, biometric=False, portrait=False, language="zh")
+    with web.db.transaction(admin.scope) as session:
+        faces.confirm_identity(session, admin, admin.tenant_id, person_id)
+
+
+def _learned(jobs: Services, enrolment_id: uuid.UUID) -> None:
+    with jobs.db.transaction(WORKER_SCOPE) as session:
+        done = {"state": "learned", "learning_completed_at": clock.now()}
+        session.execute(update(Enrolment).where(Enrolment.id == enrolment_id).values(**done))
+
+
+def _token(app: AnzhengFlask, jobs: Services, person_id: uuid.UUID, tenant_id: uuid.UUID, role: Role) -> str:
+    client = province.client_for(app, jobs, person_id, tenant_id, role)
+    with client.session_transaction() as cookie:
+        assert SESSION_COOKIE_KEY in cookie
+    found = client.get_cookie(str(app.config["SESSION_COOKIE_NAME"]))
+    assert found
+    return found.value
+
+
+def build(app: AnzhengFlask, jobs: Services, folder: Path) -> County:
+    """One learns, one has passed and holds a certificate, one has failed; a warning is open."""
+    web: Services = app.extensions["anzheng"]
+    lesson_id = _publish_course(web, jobs, folder)
+    enterprise = province.make_enterprise(jobs, region_code=COUNTY, staff=STAFF)
+    admin = province.make_official(jobs, enterprise.tenant_id, Role.ENTERPRISE_ADMIN)
+    department = province.make_department(jobs, COUNTY)
+    regulator = province.make_official(jobs, department, Role.REGULATOR)
+    enrolments = province.assign(jobs, enterprise, range(STAFF), province.this_month())
+    for person_id in enterprise.people:
+        _vouch(web, tenant_actor(enterprise.tenant_id, Role.ENTERPRISE_ADMIN), person_id)
+    for place, passes in ((1, True), (2, False)):
+        _learned(jobs, enrolments[place])
+        province.sit(jobs, web, enterprise, place, enrolments[place], passes=passes)
+    settle(Worker(jobs))
+    supervision.fold_all(jobs)
+    tokens = {
+        "learner": _trainee(app, jobs, enterprise, 0),
+        "holder": _trainee(app, jobs, enterprise, 1),
+        "repeater": _trainee(app, jobs, enterprise, 2),
+        "administrator": _token(app, jobs, admin, enterprise.tenant_id, Role.ENTERPRISE_ADMIN),
+        "regulator": _token(app, jobs, regulator, department, Role.REGULATOR),
+    }
+    return County(_pages(jobs, enterprise, enrolments, lesson_id), tokens)
+
+
+def _trainee(app: AnzhengFlask, jobs: Services, enterprise: province.Enterprise, place: int) -> str:
+    person_id = enterprise.people[place]
+    with jobs.db.transaction(WORKER_SCOPE) as session:
+        accounts.open_account(session, SYSTEM, person_id=person_id, login_name=None, password="Correct-horse-7-battery")
+    return _token(app, jobs, person_id, enterprise.tenant_id, Role.TRAINEE)
+
+
+def _pages(jobs: Services, enterprise: province.Enterprise, enrolments: list[uuid.UUID], lesson_id: uuid.UUID) -> Pages:
+    certificate = certificate_rows(jobs, enterprise.people[1])[0]
+    paper = open_attempt(jobs, person_id=enterprise.people[0])
+    with jobs.db.transaction(WORKER_SCOPE) as session:
+        case = session.scalars(select(WarningCase.id).where(WarningCase.tenant_id == enterprise.tenant_id)).first()
+    assert case
+    assignment = province.assignment_of(jobs, enrolments[0])
+    return {
+        "learner": [
+            "/learn", "/learn/trainings", f"/learn/{enrolments[0]}", f"/learn/{enrolments[0]}/lessons/{lesson_id}",
+            f"/learn/{enrolments[0]}/lessons/{lesson_id}/quiz", "/exams", f"/exams/{paper.attempt_id}", "/me/consent",
+            "/me", "/notices",
+        ],
+        "holder": ["/exams", "/certificates", f"/certificates/{certificate.id}"],
+        "repeater": [f"/exams/start/{enrolments[2]}"],
+        "administrator": [
+            "/tenant", "/tenant/figures", "/staff", f"/staff/{enterprise.employments[0]}", "/staff/new",
+            "/staff/import", "/assignments", "/assignments/new", f"/assignments/{assignment}", "/tenant/certificates",
+            f"/tenant/certificates/{certificate.id}", "/notices", "/me",
+        ],
+        "regulator": [
+            "/board", f"/board/enterprises/{enterprise.tenant_id}", "/warnings", f"/warnings/{case}",
+            "/regulator/certificates", f"/regulator/certificates/{certificate.id}", "/notices",
+        ],
+        "visitor": [
+            "/sign-in", "/activate", "/c", f"/c/{certificate.public_id}", f"/c/{certificate.public_id}/proof",
+            "/registry",
+        ],
+    }  # fmt: skip
