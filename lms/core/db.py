@@ -68,18 +68,21 @@ class Database:
 
     def begin(self, scope: Scope, *, read_only: bool = False) -> Session:
         """Start a session in ``scope``; whoever calls it ends it. Prefer ``transaction``."""
-        session = Session(self.engine, expire_on_commit=False, info=self.info)
         try:
-            _send(session, enter_statement(scope, read_only=read_only, begin=True))
+            return self._begin(scope, read_only=read_only)
         except ConnectionLost:
             # The server was restarted while this connection slept in the pool. Nothing has been
             # done on it yet, so a fresh connection may start over.
-            session.invalidate()
             self.engine.dispose()
-            session = Session(self.engine, expire_on_commit=False, info=self.info)
+            return self._begin(scope, read_only=read_only)
+
+    def _begin(self, scope: Scope, *, read_only: bool) -> Session:
+        session = Session(self.engine, expire_on_commit=False, info=self.info)
+        try:
             _send(session, enter_statement(scope, read_only=read_only, begin=True))
         except BaseException:
-            session.close()
+            # Nobody can tell what state the connection is in, so it does not go back to the pool.
+            session.invalidate()
             raise
         return session
 

@@ -13,6 +13,7 @@ import structlog
 from flask import Flask, Response, current_app, g, has_request_context, request
 from flask import session as cookie
 from flask.typing import ResponseReturnValue
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from lms.core import access, audit
@@ -195,14 +196,23 @@ class AnzhengFlask(Flask):
                 session.commit()
                 _record_reads()
         except BaseException:
-            session.rollback()
+            _give_up(session)
             state.session = None
-            session.close()
             _write_after_rollback()
             raise
         state.session = None
         session.close()
         return response
+
+
+def _give_up(session: Session) -> None:
+    """Roll back and give the connection back, or throw it away when it is broken itself."""
+    try:
+        session.rollback()
+        session.close()
+    except DBAPIError:
+        # The reason of the failure is already on its way to the reader.
+        session.invalidate()
 
 
 def _load_actor(session: Session, token: str) -> Actor:
