@@ -26,7 +26,7 @@ check: setup-test
 
 test: setup-test
 	@.ci/check
-	@$(PYTHON_BIN) -m pytest -q -n 2 --dist loadgroup
+	@$(PYTHON_BIN) -m pytest -q -n 2 --dist loadfile
 	@$(MAKE) --no-print-directory journey
 
 journey: setup-test

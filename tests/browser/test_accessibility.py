@@ -24,8 +24,6 @@ from tests.browser.county import County, build, own_instance
 from tests.conftest import Instance
 from tests.journey.browser import CHROMIUM, DESKTOP, PHONE, QUIET
 
-pytestmark = [pytest.mark.xdist_group("browser")]
-
 AXE = Path(__file__).resolve().parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 NARROW = {"width": 360, "height": 740}
 GRAVE = ("serious", "critical")

@@ -15,7 +15,6 @@ from lms.core.services import Services
 from lms.core.tenancy import PUBLIC_SCOPE, WORKER_SCOPE
 from tests.conftest import Worker
 
-pytestmark = pytest.mark.xdist_group("sealing")
 Connection = psycopg.Connection[tuple[object, ...]]
 
 

@@ -20,7 +20,6 @@ from lms.core.services import Kernel, Services
 from lms.core.settings import load_settings
 from tests.conftest import make_database
 
-pytestmark = pytest.mark.xdist_group("demo")
 SCALE = "0.12"
 
 
