@@ -139,6 +139,7 @@ def face_check(enrolment_id: uuid.UUID, lesson_id: uuid.UUID) -> ResponseReturnV
     actor = web.actor()
     frames = [file.read(FRAME_BYTES_MAX + 1) for file in request.files.getlist("frames")[:FRAMES_MAX]]
     with web.transaction(read_only=True) as session:
+        access_seat(session, person_of(actor), enrolment_id, lesson_id)
         check_id = checks.access_due_check(session, person_of(actor), enrolment_id, lesson_id).id
     found = accounts.verify_face(web.services(), actor, purpose="learning", subject_id=check_id, frames=frames)
     with web.transaction() as session:

@@ -1,0 +1,210 @@
+"""Victims with rows of every kind, and attackers of every role who have nothing to do with them."""
+
+from __future__ import annotations
+
+import io
+import json
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import insert
+
+from exams.bank import commands, operations
+from lms.core import clock, ids
+from lms.core.access import SYSTEM, Role
+from lms.core.services import Services
+from lms.core.tenancy import WORKER_SCOPE
+from lms.core.web import AnzhengFlask
+from lms.courses.assignments.models import Assignment
+from lms.courses.catalogue.models import Course, Lesson
+from lms.courses.learning.models import FaceCheck, LessonProgress, Quiz
+from supervision.warnings.models import WarningCase
+from tests.accounts.staffing import roster_bytes
+from tests.certs import certificate_world as world
+from tests.conftest import Worker
+from tests.courses.school import ready_asset
+from tests.rosters import roster
+
+VISITOR = "visitor"
+
+
+@dataclass(frozen=True, slots=True)
+class Arena:
+    """The ids of the victims, and one browser for each attacker."""
+
+    app: AnzhengFlask
+    victims: Mapping[str, object]
+    attackers: Mapping[str, FlaskClient]
+    own_enrolment_id: uuid.UUID
+
+
+def _add(jobs: Services, model: type[Any], **values: object) -> uuid.UUID:
+    row_id = ids.new_id()
+    with jobs.db.transaction(WORKER_SCOPE) as session:
+        session.execute(insert(model).values(id=row_id, **values))
+    return row_id
+
+
+def _learner_rows(jobs: Services, worker: Worker, tenant_id: uuid.UUID) -> dict[str, object]:
+    """Bring somebody to a certificate, with a lesson, a face check and a quiz on the way."""
+    learner = world.make_learner(jobs, tenant_id)
+    event = world.pass_exam(jobs, learner)
+    world.settle(worker)
+    (certificate,) = world.certificate_rows(jobs, learner.person_id)
+    found: dict[str, object] = {
+        "employment_id": learner.employment_id,
+        "enrolment_id": event.enrolment_id,
+        "attempt_id": event.attempt_id,
+        "certificate_id": certificate.id,
+    }
+    common = {"person_id": learner.person_id, "tenant_id": tenant_id, "enrolment_id": event.enrolment_id}
+    lesson = {**common, "lesson_id": ids.new_id()}
+    progress = {column.name: None for column in LessonProgress.__table__.columns if column.nullable}
+    progress_id = _add(
+        jobs,
+        LessonProgress,
+        **{**progress, **_progress_values(), **lesson, "region_code": 410305, "industry_code": "26"},
+    )
+    here = {**lesson, "progress_id": progress_id, "viewing_cycle": 1}
+    found["check_id"] = _add(
+        jobs, FaceCheck, **here, at_s=5, state="referred", tries=3, mismatches=3, due_at=clock.now()
+    )
+    found["quiz_id"] = _add(
+        jobs, Quiz, **here, seed="1", items=[], answers={}, results=None, state="drawn", drawn_at=clock.now()
+    )
+    return found
+
+
+def _progress_values() -> dict[str, object]:
+    """Return something for every column that has to be filled."""
+    by_type: dict[type, object] = {
+        int: 1,
+        str: "",
+        bool: False,
+        float: 0.0,
+        uuid.UUID: ids.new_id(),
+        list: [],
+        dict: {},
+    }
+    found: dict[str, object] = {}
+    for column in LessonProgress.__table__.columns:
+        if not column.nullable and column.name != "id":
+            kind = column.type.python_type
+            found[column.name] = clock.now() if kind.__name__ == "datetime" else by_type.get(kind, 0)
+    return found
+
+
+def _teaching_rows(jobs: Services) -> dict[str, object]:
+    """Let an institution have a video, a course with a lesson, and a bank with a question."""
+    tenant_id, now = ids.new_id(), clock.now()
+    asset = ready_asset(tenant_id)
+    from media.models import Asset
+
+    with jobs.db.transaction(WORKER_SCOPE) as session:
+        session.execute(insert(Asset).values(**asset))
+    names = {"title_zh": "课程", "title_en": "Course"}
+    texts = {"summary_zh": "", "summary_en": "", "industry_tag": "", "post_tag": "", "risk_tag": ""}
+    code = f"attack-{uuid.uuid4().hex[:10]}"
+    course_id = _add(
+        jobs,
+        Course,
+        tenant_id=tenant_id,
+        code=code,
+        **names,
+        **texts,
+        state="draft",
+        created_by=ids.new_id(),
+        created_at=now,
+    )
+    place = {"tenant_id": tenant_id, "course_id": course_id, "position": 1, "kind": "video"}
+    video = {"media_asset_id": asset["id"], "duration_s": 60, "quiz_required": False, "pass_score": 80}
+    lesson_id = _add(jobs, Lesson, **place, **names, **video, created_at=now)
+    return {
+        "asset_id": asset["id"],
+        "course_id": course_id,
+        "lesson_id": lesson_id,
+        "bank_code": code,
+        "question_id": _question(jobs, tenant_id, code),
+    }
+
+
+def _question(jobs: Services, tenant_id: uuid.UUID, bank_code: str) -> uuid.UUID:
+    document = json.loads((commands.REFERENCE / "chemical_safety.json").read_text("utf8"))
+    head = {"code": bank_code, "name_zh": "院校题库", "name_en": "Own bank"}
+    with jobs.db.transaction(WORKER_SCOPE) as session:
+        operations.put_bank(session, SYSTEM, head, document["knowledge_points"], tenant_id)
+        document["questions"] = document["questions"][:1]
+        drafts = operations.read_questions(json.dumps(document).encode())
+        operations.import_questions(session, SYSTEM, bank_code, drafts)
+        from exams.bank.models import Question
+
+        return session.query(Question.id).filter(Question.bank_code == bank_code).one()[0]  # type: ignore[no-any-return]
+
+
+def _office_rows(jobs: Services, client: FlaskClient, tenant_id: uuid.UUID, folder: Path) -> dict[str, object]:
+    """Let an enterprise have an assignment, a warning, an import and a running job."""
+    now, today = clock.now(), clock.today()
+    place = {"tenant_id": tenant_id, "region_code": world.COUNTY, "industry_code": world.CHEMICALS}
+    assignment_id = _add(
+        jobs, Assignment, **place, programme_code=world.PROGRAMME, programme_version=1, target="people",
+        due_on=today + timedelta(days=30), state="open", created_at=now,
+    )  # fmt: skip
+    warning_id = _add(
+        jobs, WarningCase, **place, kind="completion", level="red", state="open", subject_id=tenant_id,
+        period_from=today, period_to=today, rule_code="x", rule_region_code=0, rule_version=1,
+        figures={}, latest={}, told=[], opened_at=now,
+    )  # fmt: skip
+    data = roster_bytes(folder, roster(1), "csv")
+    taken = client.post("/staff/import", data={"file": (io.BytesIO(data), "a.csv")})
+    exported = client.post("/staff/export")
+    return {
+        "assignment_id": assignment_id,
+        "warning_id": warning_id,
+        "import_id": taken.headers["Location"].rsplit("/", 1)[1],
+        "job_id": exported.headers["Location"].rsplit("/", 1)[1],
+        "tenant_id": tenant_id,
+        "region_code": world.COUNTY,
+    }
+
+
+def _attackers(app: AnzhengFlask, jobs: Services) -> tuple[dict[str, FlaskClient], uuid.UUID]:
+    """Sign in one person of each role, of another enterprise and another county."""
+    own = world.make_enterprise(jobs, region_code=world.OTHER_COUNTY)
+    office = world.make_department(jobs, region_code=world.OTHER_COUNTY)
+    learner = world.make_learner(jobs, own)
+    event = world.pass_exam(jobs, learner, score=10)
+    found = {Role.TRAINEE.value: world.client_for(app, jobs, learner.person_id, own, Role.TRAINEE)}
+    for role in Role:
+        if role is not Role.TRAINEE:
+            tenant = office if role in {Role.REGULATOR, Role.INSPECTOR} else own
+            found[role.value] = world.client_for(app, jobs, world.make_official(jobs, tenant, role), tenant, role)
+    return {**found, VISITOR: app.test_client()}, event.enrolment_id
+
+
+@pytest.fixture(scope="session")
+def arena(
+    app: AnzhengFlask, jobs_services: Services, queue_worker: Worker, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Arena]:
+    """Everything there is to attack."""
+    jobs = jobs_services
+    tenant_id = world.make_enterprise(jobs)
+    admin_id = world.make_official(jobs, tenant_id, Role.ENTERPRISE_ADMIN)
+    admin = world.client_for(app, jobs, admin_id, tenant_id, Role.ENTERPRISE_ADMIN)
+    victims = {
+        **_learner_rows(jobs, queue_worker, tenant_id),
+        **_teaching_rows(jobs),
+        **_office_rows(jobs, admin, tenant_id, tmp_path_factory.mktemp("roster")),
+        "public_id": "ABCDEFGHJKMNPQRSTVWXYZ2345",
+        "payload": "AAAA",
+        "rendition": "360p",
+        "name": "seg_00001.ts",
+        "language": "zh",
+    }
+    attackers, own_enrolment_id = _attackers(app, jobs)
+    yield Arena(app, victims, attackers, own_enrolment_id)
