@@ -18,7 +18,6 @@ from exams.attempts.rules import Given
 from exams.bank.commands import REFERENCE, load_file
 from exams.bank.models import Question, QuestionKey
 from lms.accounts.demo import DAYS_BACK, measured, moment_of, province_of
-from lms.accounts.demo_hands import PATIENCE_S, Gate, with_two_hands
 from lms.core import clock
 from lms.core.bootstrap import worker_conninfo
 from lms.core.services import Services
@@ -56,20 +55,17 @@ def make(services: Services) -> None:
         keys = {row.question_id: frozenset(row.answer) for row in session.scalars(select(QuestionKey))}
     days = _days(class_of(services).learners, today)
     with measured(f"exams and certificates on {len(days)} days"):
-        with_two_hands(services, lambda hand, gate: _hold(services, days, keys, hand, gate))
+        _hold(services, days, keys)
 
 
-def _hold(services: Services, days: dict[date, list[Sitting]], keys: Answers, hand: int, gate: Gate) -> None:
-    """Hold the exams of one hand's people day by day; in the evening do what the day has queued."""
+def _hold(services: Services, days: dict[date, list[Sitting]], keys: Answers) -> None:
+    """Hold the exams day by day; in the evening do what the day has queued."""
     conninfo = worker_conninfo(services.settings)
     for day in sorted(days):
         for place, sitting in enumerate(days[day]):
-            if sitting.learner.hand == hand:
-                _sit(services, sitting, day, place, keys)
-        gate.wait(PATIENCE_S)
+            _sit(services, sitting, day, place, keys)
         with clock.travelling_to(moment_of(services, day, 20, 30)):
             drain(services, conninfo)
-        gate.wait(PATIENCE_S)
 
 
 def _days(learners: list[Learner], today: date) -> dict[date, list[Sitting]]:

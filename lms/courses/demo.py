@@ -15,7 +15,6 @@ import lms.accounts.api as accounts
 import media.api as media
 from lms.accounts.demo import DAYS_BACK, DemoEnterprise, DemoPerson, measured, moment_of, province_of
 from lms.accounts.demo_cast import Standing
-from lms.accounts.demo_hands import HANDS, with_two_hands
 from lms.core import clock, ids
 from lms.core.access import Actor
 from lms.core.services import Services
@@ -87,11 +86,6 @@ class Learner:
     fate: Fate
     learned_on: date
 
-    @property
-    def hand(self) -> int:
-        """Which process plays this person; those with a face belong to the first."""
-        return 0 if self.person.frames else self.enrolment_id.int % HANDS
-
 
 @dataclass(slots=True)
 class Class:
@@ -136,13 +130,13 @@ def make(services: Services) -> None:
         for enterprise in province_of(services).enterprises:
             found.learners.extend(_assign(services, enterprise, today))
     with measured("learning"):
-        with_two_hands(services, lambda hand, _gate: _learn(services, found, hand))
+        _learn(services, found)
 
 
-def _learn(services: Services, found: Class, hand: int) -> None:
-    """Let one hand's share of the people learn, in the order of their days."""
+def _learn(services: Services, found: Class) -> None:
+    """Let the people learn, in the order of their days."""
     for learner in sorted(found.learners, key=lambda one: one.learned_on):
-        if learner.fate is not Fate.IDLE and learner.hand == hand:
+        if learner.fate is not Fate.IDLE:
             _Learning(services, found, learner).run()
 
 
