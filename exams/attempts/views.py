@@ -156,7 +156,6 @@ def _result(attempt: Attempt, title: str) -> ResponseReturnValue:
 
 @blueprint.put("/<uuid:attempt_id>/answers")
 @web.requires(P.TAKE)
-@web.takes_json
 def save_answers(attempt_id: uuid.UUID) -> ResponseReturnValue:
     """Save answers; what the reply acknowledges is on disk."""
     now = clock.now()

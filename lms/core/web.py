@@ -15,12 +15,10 @@ from flask import session as cookie
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
-from werkzeug.exceptions import UnsupportedMediaType
 
 from lms.core import access, audit
 from lms.core.access import ANONYMOUS, Actor
 from lms.core.errors import Forbidden, Unauthenticated
-from lms.core.requests import ObjectRequest, ShallowJson
 from lms.core.services import Services
 from lms.core.tenancy import AUTH_SCOPE, PUBLIC_SCOPE, Scope, ScopeRole
 
@@ -69,12 +67,6 @@ def signed_in(view: View) -> View:
 def own_transactions(view: View) -> View:
     """Mark a view that computes between short transactions which it opens by ``transaction``."""
     view.anzheng_own_transactions = True  # type: ignore[attr-defined]  # read by dispatch
-    return view
-
-
-def takes_json(view: View) -> View:
-    """Mark a view that reads a JSON object; to all others a JSON body is 415, for their forms read fields."""
-    view.anzheng_takes_json = True  # type: ignore[attr-defined]  # read by dispatch
     return view
 
 
@@ -159,9 +151,6 @@ class AnzhengFlask(Flask):
     Overrides ``dispatch_request``, whose signature was checked on Flask 3.1.
     """
 
-    request_class = ObjectRequest
-    json_provider_class = ShallowJson
-
     def dispatch_request(self) -> ResponseReturnValue:
         if request.routing_exception is not None:
             self.raise_routing_exception(request)
@@ -171,9 +160,6 @@ class AnzhengFlask(Flask):
             return super().dispatch_request()
         if permission is None:
             raise Forbidden
-        if request.is_json and not getattr(view, "anzheng_takes_json", False):
-            # Flask-WTF would take the JSON for fields, whose filters expect texts.
-            raise UnsupportedMediaType
         if getattr(view, "anzheng_ticketed", False):
             return super().dispatch_request()
         if getattr(view, "anzheng_own_transactions", False):

@@ -145,16 +145,14 @@ class Browser:
         return self._send("PUT", path, body)
 
     def post(self, path: str) -> Answer:
-        return self._send("POST", path, None)
+        return self._send("POST", path, {})
 
     def _send(self, method: str, path: str, body: object) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=ANSWER_WITHIN_S)
         data = None if body is None else json.dumps(body)
         headers = dict(self._headers)
-        if method != "GET":
-            headers["Accept"] = "application/json"
         if data is not None:
-            headers["Content-Type"] = "application/json"
+            headers |= {"Content-Type": "application/json", "Accept": "application/json"}
         try:
             connection.request(method, path, data, headers)
             answer = connection.getresponse()

@@ -106,7 +106,6 @@ def lesson_page(enrolment_id: uuid.UUID, lesson_id: uuid.UUID) -> ResponseReturn
 
 @bp.post("/learn/<uuid:enrolment_id>/lessons/<uuid:lesson_id>/beat")
 @web.requires(P.LEARN)
-@web.takes_json
 def beat(enrolment_id: uuid.UUID, lesson_id: uuid.UUID) -> ResponseReturnValue:
     """Take the player's report; what counts is decided here."""
     body = request.get_json(silent=True)
