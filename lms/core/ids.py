@@ -11,14 +11,21 @@ from lms.core import clock
 
 def new_id() -> uuid.UUID:
     """Make a UUIDv7 from the clock's milliseconds and 74 random bits."""
+    return new_ids(1)[0]
+
+
+def new_ids(count: int) -> list[uuid.UUID]:
+    """Make many of one moment, asking clock and randomness once."""
     unix_ms = int(clock.now().timestamp() * 1000)
-    value = (unix_ms & 0xFFFFFFFFFFFF) << 80
-    value |= 0x7 << 76
-    random = int.from_bytes(os.urandom(10))
-    value |= (random >> 68) << 64
-    value |= 0b10 << 62
-    value |= random & 0x3FFFFFFFFFFFFFFF
-    return uuid.UUID(int=value)
+    head = (unix_ms & 0xFFFFFFFFFFFF) << 80 | 0x7 << 76 | 0b10 << 62
+    random = os.urandom(10 * count)
+    return [uuid.UUID(int=head | _spread(random[at : at + 10])) for at in range(0, 10 * count, 10)]
+
+
+def _spread(random: bytes) -> int:
+    """Lay 74 of 80 random bits around the version and the variant of a UUID."""
+    bits = int.from_bytes(random)
+    return (bits >> 68) << 64 | bits & 0x3FFFFFFFFFFFFFFF
 
 
 def public_code(bits: int = 80) -> str:
