@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -12,7 +11,7 @@ from sqlalchemy import delete, insert, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
-from lms.accounts import queries, rules
+from lms.accounts import columns, queries, rules
 from lms.accounts.adapters.pinyin import pinyin_key
 from lms.accounts.errors import (
     AlreadyEmployed,
@@ -39,21 +38,30 @@ from lms.core.tenancy import ALL
 ID_NUMBER = "id_number"
 PHONE = "phone"
 
-# One JSON text carries the rows: writing eight arrays costs the client more than the insert the server.
-REGISTER_PEOPLE = text(
-    """
-    with given as (
-      select array_agg(g.id order by g.n) as ids, array_agg(decode(g.digest, 'hex') order by g.n) as digests,
-             array_agg(decode(g.sealed, 'hex') order by g.n) as sealed, array_agg(g.masked order by g.n) as masked,
-             array_agg(g.name order by g.n) as names, array_agg(g.pinyin order by g.n) as pinyins,
-             array_agg(g.sex order by g.n) as sexes, array_agg(g.birth order by g.n) as births
-        from json_to_recordset(cast(:people as json))
-          as g(n int, id uuid, digest text, sealed text, masked text, name text, pinyin text, sex text, birth date)
+PERSON_COLUMNS = ("fresh", "digest", "sealed", "masked", "name", "pinyin", "sex", "birth")
+
+
+def register_sql(more: Sequence[str] = ()) -> str:
+    """Return a WITH clause: ``given`` (PERSON_COLUMNS and ``more``, as texts) and ``registered``, joined by ``n``."""
+    return f"""
+    with given as materialized (select g.* from {columns.given_sql((*PERSON_COLUMNS, *more))}),
+    arrays as (
+      select array_agg(cast(fresh as uuid) order by n) as ids, array_agg(decode(digest, 'hex') order by n) as digests,
+             array_agg(decode(sealed, 'hex') order by n) as sealed, array_agg(masked order by n) as masked,
+             array_agg(name order by n) as names, array_agg(pinyin order by n) as pinyins,
+             array_agg(sex order by n) as sexes, array_agg(cast(birth as date) order by n) as births
+        from given
+    ),
+    registered as materialized (
+      select r.n, r.person_id, r.is_new, r.name_matches
+        from arrays as a, accounts_register_people(
+          a.ids, a.digests, a.sealed, a.masked, a.names, a.pinyins, a.sexes, a.births, :moment
+        ) with ordinality as r(digest, person_id, is_new, name_matches, n)
     )
-    select r.digest, r.person_id, r.is_new, r.name_matches
-      from given, accounts_register_people(ids, digests, sealed, masked, names, pinyins, sexes, births, :moment) as r
-    """
-)
+    """  # noqa: S608 - names of columns, all written in this room
+
+
+REGISTER_PEOPLE = text(register_sql() + "select person_id, is_new, name_matches from registered order by n")  # noqa: S608 - as above
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,25 +210,25 @@ def register_people(session: Session, people: Sequence[PersonEntry]) -> list[Reg
     """
     if not people:
         return []
-    vault = services_of(session).vault
-    given = [_person_json(vault, n, person) for n, person in enumerate(people)]
-    rows = session.execute(REGISTER_PEOPLE, {"people": json.dumps(given, ensure_ascii=False), "moment": clock.now()})
+    given = columns.parameters(PERSON_COLUMNS, person_rows(services_of(session).vault, people))
+    rows = session.execute(REGISTER_PEOPLE, {**given, "moment": clock.now()})
     return [Registered(row.person_id, row.is_new, row.name_matches) for row in rows]
 
 
-def _person_json(vault: Vault, n: int, person: PersonEntry) -> dict[str, object]:
-    fresh, fact, name = ids.new_id(), rules.id_facts(person.id_number), rules.normalise_name(person.name)
-    return {
-        "n": n,
-        "id": str(fresh),
-        "digest": vault.digest(fact.number, kind=ID_NUMBER).hex(),
-        "sealed": vault.encrypt(fact.number.encode(), context=f"{ID_NUMBER}:{fresh}").hex(),
-        "masked": rules.mask_id_number(fact.number),
-        "name": name,
-        "pinyin": pinyin_key(name),
-        "sex": fact.sex,
-        "birth": fact.birth_date.isoformat(),
-    }
+def person_rows(vault: Vault, people: Sequence[PersonEntry]) -> Iterator[tuple[str, ...]]:
+    """Yield people as PERSON_COLUMNS, each with a fresh id for those whom the register does not know."""
+    for fresh, person in zip(map(str, ids.new_ids(len(people))), people, strict=True):
+        fact, name = rules.id_facts(person.id_number), rules.normalise_name(person.name)
+        yield (
+            fresh,
+            vault.digest(fact.number, kind=ID_NUMBER).hex(),
+            vault.encrypt(fact.number.encode(), context=f"{ID_NUMBER}:{fresh}").hex(),
+            rules.mask_id_number(fact.number),
+            name,
+            pinyin_key(name),
+            fact.sex,
+            fact.birth_date.isoformat(),
+        )
 
 
 def register_person(session: Session, *, name: str, id_number: str) -> uuid.UUID:
@@ -283,7 +291,7 @@ def employ(session: Session, actor: Actor, tenant_id: uuid.UUID, new: NewEmploym
     return employment_id
 
 
-def seal_phone(session: Session, employment_id: uuid.UUID, phone: str) -> bytes | None:
+def seal_phone(session: Session, employment_id: uuid.UUID | str, phone: str) -> bytes | None:
     """Encrypt a phone number for its employment; nothing for nothing."""
     if not phone:
         return None

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
@@ -176,6 +177,26 @@ def test_a_name_that_comes_to_differ_after_the_preview_is_named_too(
         factories.operations.register_person(session, name="另一个名字", id_number=str(rows[1][1]))
     desk.act(import_id, "confirm")
     queue_worker.drain()
+    row = desk.import_row(import_id)
+    assert (row.state, row.people_added, row.rows_bad) == ("done", 2, 1)
+    assert desk.faults(import_id) == {(3, "name", "name_differs")}
+
+
+def test_a_name_that_another_employer_gives_at_the_same_moment_is_named_too(
+    desk: Desk, jobs_services: Services, queue_worker: Worker, tmp_path: Path
+) -> None:
+    rows = roster(3, region=desk.region)
+    import_id = desk.upload(roster_bytes(tmp_path, rows))
+    queue_worker.drain()
+    desk.act(import_id, "confirm")
+    taking = threading.Thread(target=tasks.take_over, args=(jobs_services,), kwargs={"import_id": str(import_id)})
+    with jobs_services.db.transaction(WORKER_SCOPE) as session:
+        factories.operations.register_person(session, name="另一个名字", id_number=str(rows[1][1]))
+        taking.start()
+        # The comparison does not see the other's person yet; the insert waits for it.
+        taking.join(timeout=0.5)
+        assert taking.is_alive()
+    taking.join(timeout=10)
     row = desk.import_row(import_id)
     assert (row.state, row.people_added, row.rows_bad) == ("done", 2, 1)
     assert desk.faults(import_id) == {(3, "name", "name_differs")}

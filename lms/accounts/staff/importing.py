@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -12,10 +13,10 @@ from enum import StrEnum
 from sqlalchemy import ARRAY, Uuid, any_, literal, select, text
 from sqlalchemy.orm import Session
 
+from lms.accounts import columns
 from lms.accounts import operations as accounts
 from lms.accounts import queries as register
 from lms.accounts import rules as base
-from lms.accounts.adapters.pinyin import pinyin_key
 from lms.accounts.events import EmploymentsStarted
 from lms.accounts.models import Employment
 from lms.accounts.staff.rules import Candidate, Fault
@@ -51,7 +52,6 @@ class Verdict:
 
     candidate: Candidate
     standing: Standing
-    person_id: uuid.UUID | None = None
     present: Present | None = None
     changes: tuple[str, ...] = ()
 
@@ -65,35 +65,40 @@ class Taken:
     refused: tuple[Fault, ...]
 
 
-# Rows travel as one JSON text: writing arrays costs the client more than reading it costs the server.
 FIND_PEOPLE = text(
-    "select p.id_number_digest, p.id, p.name"
-    " from json_array_elements_text(cast(:digests as json)) as g(digest)"
-    " join accounts_person p on p.id_number_digest = decode(g.digest, 'hex')"
+    "select id_number_digest, id, name from accounts_person where id_number_digest = any(cast(:digests as bytea[]))"
 )
-INSERT_EMPLOYMENTS = text(
-    """
-    insert into accounts_employment (id, tenant_id, person_id, name, name_pinyin, id_number_masked, id_number_last4,
-        post_code, department_name, phone_sealed, phone_masked, hired_on, left_on, region_code,
-        industry_code, created_at)
-      select g.id, :tenant_id, g.person_id, g.name, g.pinyin, g.masked, g.last4, g.post, g.department,
-             decode(g.phone_sealed, 'hex'), g.phone_masked, g.hired_on, null, :region_code, :industry_code, :moment
-        from json_to_recordset(cast(:rows as json))
-          as g(id uuid, person_id uuid, name text, pinyin text, masked text, last4 text, post text, department text,
-               phone_sealed text, phone_masked text, hired_on date)
-       order by g.person_id
-    on conflict (tenant_id, person_id) where left_on is null do nothing
-    returning id, person_id, post_code
-    """
-)
-INSERT_TRAINEES = text(
-    "insert into accounts_role_grant (person_id, tenant_id, role, granted_at)"
-    " select g.id, :tenant_id, :role, :moment from unnest(cast(:person_ids as uuid[])) as g(id) order by g.id"
-    " on conflict do nothing"
-)
-INSERT_BROUGHT = text(
-    "insert into accounts_import_employment (tenant_id, employment_id, import_id)"
-    " select :tenant_id, g.id, :import_id from unnest(cast(:ids as uuid[])) as g(id)"
+EMPLOYMENT_COLUMNS = ("employment", "post", "department", "phone_sealed", "phone_masked", "hired_on")
+# One statement brings a chunk: no id has to come back for the next. The last four characters of
+# a number are the last of its mask.
+HIRE_PEOPLE = text(
+    f"""
+    {accounts.register_sql(EMPLOYMENT_COLUMNS)},
+    hired as (
+      insert into accounts_employment (id, tenant_id, person_id, name, name_pinyin, id_number_masked, id_number_last4,
+          post_code, department_name, phone_sealed, phone_masked, hired_on, left_on, region_code,
+          industry_code, created_at)
+        select cast(g.employment as uuid), :tenant_id, r.person_id, g.name, g.pinyin, g.masked, right(g.masked, 4),
+               g.post, g.department, decode(g.phone_sealed, 'hex'), g.phone_masked, cast(g.hired_on as date),
+               null, :region_code, :industry_code, :moment
+          from given g join registered r using (n)
+         where r.name_matches
+         order by r.person_id
+      on conflict (tenant_id, person_id) where left_on is null do nothing
+      returning id, person_id, post_code
+    ),
+    trainees as (
+      insert into accounts_role_grant (person_id, tenant_id, role, granted_at)
+        select person_id, :tenant_id, :role, :moment from hired order by person_id
+      on conflict do nothing
+    ),
+    brought as (
+      insert into accounts_import_employment (tenant_id, employment_id, import_id)
+        select :tenant_id, id, :import_id from hired
+    )
+    select (select json_object_agg(post_code, count) from (select post_code, count(*) from hired group by 1) as p),
+           (select json_agg(n) from registered where not name_matches)
+    """  # noqa: S608 - names of columns, all written in this room
 )
 UPDATE_EMPLOYMENTS = text(
     """
@@ -114,7 +119,7 @@ def compare(session: Session, tenant_id: uuid.UUID, candidates: Sequence[Candida
     """
     digest = services_of(session).vault.digest
     digests = [digest(candidate.id_number, kind=accounts.ID_NUMBER) for candidate in candidates]
-    found = session.execute(FIND_PEOPLE, {"digests": json.dumps([one.hex() for one in digests])})
+    found = session.execute(FIND_PEOPLE, {"digests": digests})
     known = {bytes(row.id_number_digest): (row.id, row.name) for row in found}
     present = _present(session, tenant_id, [person_id for person_id, _name in known.values()]) if known else {}
     return [
@@ -155,9 +160,9 @@ def _verdict(
         return Verdict(candidate, Standing.REFUSED)
     found = present.get(person_id)
     if found is None:
-        return Verdict(candidate, Standing.NEW, person_id)
+        return Verdict(candidate, Standing.NEW)
     changes = _changes(session, candidate, found)
-    return Verdict(candidate, Standing.CHANGED if changes else Standing.UNCHANGED, person_id, found, changes)
+    return Verdict(candidate, Standing.CHANGED if changes else Standing.UNCHANGED, found, changes)
 
 
 def _changes(session: Session, candidate: Candidate, present: Present) -> tuple[str, ...]:
@@ -195,8 +200,9 @@ def take_over(session: Session, tenant_id: uuid.UUID, import_id: uuid.UUID, cand
     tenant = register.enterprise(session, tenant_id)
     verdicts = compare(session, tenant_id, candidates)
     refused = [name_differs(v.candidate) for v in verdicts if v.standing is Standing.REFUSED]
-    persons, late = _persons(session, [v for v in verdicts if v.standing is Standing.NEW])
-    posts_started = _hire(session, tenant, import_id, persons)
+    posts_started, late = _hire(
+        session, tenant, import_id, [v.candidate for v in verdicts if v.standing is Standing.NEW]
+    )
     moved = [v for v in verdicts if v.standing is Standing.CHANGED]
     posts_moved = _change(session, tenant_id, moved)
     announce(session, tenant, posts_started, posts_moved)
@@ -215,46 +221,45 @@ def announce(
         events.publish(session, started)
 
 
-def _persons(session: Session, verdicts: Sequence[Verdict]) -> tuple[list[tuple[uuid.UUID, Candidate]], list[Fault]]:
-    """Register those whom nobody knows; a name that another employer gave meanwhile refuses the row."""
-    persons = [(v.person_id, v.candidate) for v in verdicts if v.person_id]
-    unknown = [v.candidate for v in verdicts if v.person_id is None]
-    entries = [accounts.PersonEntry(candidate.name, candidate.id_number) for candidate in unknown]
-    late = []
-    for candidate, found in zip(unknown, accounts.register_people(session, entries), strict=True):
-        if found.person_id is None:
-            late.append(name_differs(candidate))
-        else:
-            persons.append((found.person_id, candidate))
-    return persons, late
-
-
 def _hire(
-    session: Session,
-    tenant: register.EnterpriseView,
-    import_id: uuid.UUID,
-    persons: Sequence[tuple[uuid.UUID, Candidate]],
-) -> list[str]:
-    """Insert employments, trainee roles and their origin; return the posts of those really added."""
-    if not persons:
-        return []
-    moment, today = clock.now(), clock.today()
-    rows = [_hired_json(session, person_id, candidate, today) for person_id, candidate in persons]
-    added = session.execute(
-        INSERT_EMPLOYMENTS,
-        {
-            "tenant_id": tenant.tenant_id,
-            "region_code": tenant.region_code,
-            "industry_code": tenant.industry_code,
-            "moment": moment,
-            "rows": json.dumps(rows, ensure_ascii=False),
-        },
-    ).all()
-    values = {"tenant_id": tenant.tenant_id, "moment": moment, "role": Role.TRAINEE.value}
-    session.execute(INSERT_TRAINEES, {**values, "person_ids": [row.person_id for row in added]})
-    brought = {"tenant_id": tenant.tenant_id, "import_id": import_id, "ids": [row.id for row in added]}
-    session.execute(INSERT_BROUGHT, brought)
-    return [row.post_code for row in added]
+    session: Session, tenant: register.EnterpriseView, import_id: uuid.UUID, candidates: Sequence[Candidate]
+) -> tuple[list[str], list[Fault]]:
+    """Bring those who do not work here: person, employment, trainee's role and origin.
+
+    Returns the posts of those really added, and the faults of rows whose number another employer
+    registered meanwhile under another name.
+    """
+    if not candidates:
+        return [], []
+    people = [accounts.PersonEntry(candidate.name, candidate.id_number) for candidate in candidates]
+    persons = accounts.person_rows(services_of(session).vault, people)
+    rows = (a + b for a, b in zip(persons, _employment_rows(session, candidates), strict=True))
+    values = {
+        **columns.parameters((*accounts.PERSON_COLUMNS, *EMPLOYMENT_COLUMNS), rows),
+        "tenant_id": tenant.tenant_id,
+        "region_code": tenant.region_code,
+        "industry_code": tenant.industry_code,
+        "import_id": import_id,
+        "role": Role.TRAINEE.value,
+        "moment": clock.now(),
+    }
+    posts, refused = session.execute(HIRE_PEOPLE, values).one()
+    return list(Counter(posts or {}).elements()), [name_differs(candidates[n - 1]) for n in refused or ()]
+
+
+def _employment_rows(session: Session, candidates: Sequence[Candidate]) -> Iterator[tuple[str | None, ...]]:
+    """Yield EMPLOYMENT_COLUMNS."""
+    today = clock.today()
+    for fresh, candidate in zip(map(str, ids.new_ids(len(candidates))), candidates, strict=True):
+        sealed = accounts.seal_phone(session, fresh, candidate.phone)
+        yield (
+            fresh,
+            candidate.post_code,
+            candidate.department,
+            sealed.hex() if sealed else None,
+            base.mask_phone(candidate.phone),
+            (candidate.hired_on or today).isoformat(),
+        )
 
 
 def _change(session: Session, tenant_id: uuid.UUID, verdicts: Sequence[Verdict]) -> list[str]:
@@ -268,24 +273,6 @@ def _change(session: Session, tenant_id: uuid.UUID, verdicts: Sequence[Verdict])
     ]
     session.execute(UPDATE_EMPLOYMENTS, {"tenant_id": tenant_id, "rows": json.dumps(rows, ensure_ascii=False)})
     return [v.candidate.post_code for v in verdicts if "post" in v.changes]
-
-
-def _hired_json(session: Session, person_id: uuid.UUID, candidate: Candidate, today: date) -> dict[str, object]:
-    fresh = ids.new_id()
-    sealed = accounts.seal_phone(session, fresh, candidate.phone)
-    return {
-        "id": str(fresh),
-        "person_id": str(person_id),
-        "name": candidate.name,
-        "pinyin": pinyin_key(candidate.name),
-        "masked": base.mask_id_number(candidate.id_number),
-        "last4": candidate.id_number[-4:],
-        "post": candidate.post_code,
-        "department": candidate.department,
-        "phone_sealed": sealed.hex() if sealed else None,
-        "phone_masked": base.mask_phone(candidate.phone),
-        "hired_on": (candidate.hired_on or today).isoformat(),
-    }
 
 
 def _changed_json(
