@@ -14,6 +14,7 @@ PASSWORD_MIN_CHARS = 8  # NIST SP 800-63B, 5.1.1.2: at least eight, no rules of 
 PASSWORD_MAX_CHARS = 128  # a bound keeps one request from costing without end
 MOBILE = re.compile(r"1[3-9]\d{9}")
 NAME = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffffA-Za-z·.' -]{2,60}")
+ID_NUMBER = re.compile(r"[0-9]{17}[0-9X]")
 LOGIN_NAME = re.compile(r"[a-z][a-z0-9._-]{2,59}")
 
 
@@ -45,15 +46,20 @@ def id_number_fault(text: str) -> str | None:
         return "id_missing"
     if len(number) != 18:
         return "id_length"
-    if not re.fullmatch(r"[0-9]{17}[0-9X]", number):
+    if not ID_NUMBER.fullmatch(number):
         return "id_characters"
     try:
-        born = date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
+        born = birth_date_of(number)
     except ValueError:
         return "id_birth_date"
     if born.year < 1900:
         return "id_birth_date"
     return "id_check_digit" if ric.calc_check_digit(number) != number[-1] else None
+
+
+def birth_date_of(number: str) -> date:
+    """Return the birth date that a normalised number tells. Raises ValueError for a day that is none."""
+    return date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
 
 
 def id_facts(number: str) -> IdFacts:
@@ -62,7 +68,7 @@ def id_facts(number: str) -> IdFacts:
     fault = id_number_fault(number)
     if fault:
         raise ValueError(fault)
-    born = date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
+    born = birth_date_of(number)
     # GB 11643, 4.2.3: odd sequence numbers are men's, even ones women's.
     return IdFacts(number, "M" if int(number[16]) % 2 else "F", born)
 

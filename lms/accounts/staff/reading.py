@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from lms.accounts.staff import rules
@@ -68,7 +68,7 @@ def chunks(rows: Iterator[Sequence[Cell]], context: Context) -> Iterator[Chunk]:
     chunk, total = Chunk(), 0
     for number, row in enumerate(rows, start=heading_row + 1):
         cells = {column: row[place] for place, column in places.items() if place < len(row)}
-        if all(cell is None or cell == "" or (isinstance(cell, str) and not cell.strip()) for cell in cells.values()):
+        if _is_blank(cells.values()):
             continue
         total += 1
         if total > context.limits.max_rows:
@@ -81,6 +81,10 @@ def chunks(rows: Iterator[Sequence[Cell]], context: Context) -> Iterator[Chunk]:
         raise EmptyFile
     if chunk.size:
         yield chunk
+
+
+def _is_blank(cells: Iterable[Cell]) -> bool:
+    return not any(cell is not None and (not isinstance(cell, str) or cell.strip()) for cell in cells)
 
 
 def _judge(chunk: Chunk, number: int, cells: dict[str, Cell], context: Context) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 import unicodedata
@@ -105,6 +106,12 @@ class Context:
     first_row_of: dict[str, int] = field(default_factory=dict)
 
 
+# Posts, departments and days of hiring are few and repeat through a roster, so what has been read
+# of their texts is kept, within a bound.
+_remembered = functools.lru_cache(maxsize=4_096)
+
+
+@_remembered
 def _folded(text: str) -> str:
     return re.sub(r"[\s()（）*＊:：/、_-]+", "", unicodedata.normalize("NFKC", text)).casefold()
 
@@ -135,39 +142,40 @@ def text_of(cell: Cell) -> str:
     return cell.date().isoformat() if isinstance(cell, datetime) else str(cell)
 
 
-def birth_date_of(number: str) -> date:
-    """Return the birth date that a valid id number tells."""
-    return date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
-
-
-def id_fault(cell: Cell, *, today: date, limits: Limits) -> str | None:
-    """Return the code of what is wrong with an id number (GB 11643), or None.
+def id_fault(cell: Cell, number: str, *, today: date, limits: Limits) -> str | None:
+    """Return the code of what is wrong with an id number (GB 11643), or None; ``number`` is the cell normalised.
 
     Codes: ``id_missing``, ``id_as_number``, ``id_length``, ``id_characters``, ``id_birth_date``,
     ``id_check_digit``.
     """
-    text = text_of(cell)
-    if not text:
+    if not number:
         return "id_missing"
     # Beyond 2^53 a spreadsheet's number has lost its last digits: they cannot be guessed back.
-    if (isinstance(cell, float | int) and abs(cell) >= 2**53) or _SCIENTIFIC.fullmatch(text):
+    if (isinstance(cell, float | int) and abs(cell) >= 2**53) or _SCIENTIFIC.fullmatch(number):
         return "id_as_number"
-    fault = base.id_number_fault(text)
+    fault = base.id_number_fault(number)
     if fault:
         return fault
-    born = birth_date_of(base.normalise_id_number(text))
+    born = base.birth_date_of(number)
     return None if today.year - limits.max_age_years <= born.year and born <= today else "id_birth_date"
 
 
 def read_date(cell: Cell) -> date | None:
     """Return the day that a cell tells, however it was typed, or None."""
+    if isinstance(cell, str):
+        return _day_of(text_of(cell))
     if isinstance(cell, datetime):
         return cell.date()
     if isinstance(cell, date):
         return cell
     if isinstance(cell, float | int) and math.isfinite(cell) and int(cell) in SERIAL_DAYS:
         return EXCEL_DAY_ZERO + timedelta(days=int(cell))
-    text = unicodedata.normalize("NFKC", text_of(cell))
+    return _day_of(text_of(cell))
+
+
+@_remembered
+def _day_of(text: str) -> date | None:
+    text = unicodedata.normalize("NFKC", text)
     found = _DATE.fullmatch(text) or _COMPACT_DATE.fullmatch(text)
     try:
         return date(*map(int, found.groups())) if found else None
@@ -204,7 +212,12 @@ def check_row(row: int, cells: Mapping[str, Cell], context: Context) -> tuple[Ca
 
 def base_text(cell: Cell) -> str:
     """Return a cell's text with single blanks and without control characters."""
-    text = " ".join(text_of(cell).split())
+    return _tidied(text_of(cell))
+
+
+@_remembered
+def _tidied(text: str) -> str:
+    text = " ".join(text.split())
     return text if text.isprintable() else "".join(sign for sign in text if sign.isprintable())
 
 
@@ -217,12 +230,12 @@ def _check_name(row: int, cell: Cell, faults: list[Fault]) -> str:
 
 
 def _check_id_number(row: int, cell: Cell, context: Context, faults: list[Fault]) -> str:
-    fault = id_fault(cell, today=context.today, limits=context.limits)
+    number = base.normalise_id_number(text_of(cell))
+    fault = id_fault(cell, number, today=context.today, limits=context.limits)
     if fault:
-        shown = str(len(base.normalise_id_number(text_of(cell)))) if fault == "id_length" else ""
+        shown = str(len(number)) if fault == "id_length" else ""
         faults.append(Fault(row, "id_number", fault, shown))
         return ""
-    number = base.normalise_id_number(text_of(cell))
     first = context.first_row_of.setdefault(number, row)
     if first != row:
         faults.append(Fault(row, "id_number", "id_duplicate", str(first)))
@@ -257,6 +270,6 @@ def _check_hired_on(row: int, cell: Cell, number: str, context: Context, faults:
         return None
     if day > context.today:
         faults.append(Fault(row, "hired_on", "date_future", day.isoformat()))
-    elif number and day < years_later(birth_date_of(number), context.limits.min_hire_age_years):
+    elif number and day < years_later(base.birth_date_of(number), context.limits.min_hire_age_years):
         faults.append(Fault(row, "hired_on", "date_under_age", day.isoformat()))
     return day

@@ -23,6 +23,7 @@ BOM_CODECS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\x
 DELIMITERS = ",\t;，"
 MAX_FIELD_CHARS = 4_000
 MAX_FIELDS = 52
+TIMES = frozenset((dt.time, dt.timedelta))
 
 
 def rows_of(data: bytes, kind: str) -> tuple[int, Iterator[Sequence[Cell]]]:
@@ -48,7 +49,9 @@ def _xlsx_rows(data: bytes) -> tuple[int, Iterator[Sequence[Cell]]]:
 
 def _plain(row: Sequence[object]) -> Sequence[Cell]:
     """Drop times of day, which mean nothing in a roster; the other types of a cell are ours."""
-    return cast("Sequence[Cell]", [None if isinstance(cell, dt.time | dt.timedelta) else cell for cell in row])
+    if not TIMES.isdisjoint(map(type, row)):
+        row = [None if type(cell) in TIMES else cell for cell in row]
+    return cast("Sequence[Cell]", row)
 
 
 def decode(data: bytes) -> str:
