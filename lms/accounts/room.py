@@ -10,10 +10,11 @@ from lms.accounts.blueprint import bp
 from lms.accounts.faces import operations as faces
 from lms.accounts.faces import views as face_views
 from lms.accounts.sign_in import views as sign_in_views
-from lms.accounts.sign_in.loading import load_actor
+from lms.accounts.sign_in.loading import StoredSessions
 from lms.accounts.staff import room as staff
 from lms.core.access import Role
 from lms.core.i18n import lazy_gettext as _
+from lms.core.recognition import Recognition
 from lms.core.services import Kernel, NavItem
 
 # The views hang themselves on the blueprint when they are imported.
@@ -25,7 +26,7 @@ def register(kernel: Kernel) -> None:
     """Register pages, permissions, jobs, reference data and commands."""
     kernel.blueprints.append(bp)
     kernel.installers.append(views.install)
-    kernel.actor_loader = load_actor
+    kernel.recognition = Recognition(StoredSessions(kernel))
     kernel.reference_steps.append((10, reference_data.load_all))
     kernel.commands.append(commands.accounts_group)
     kernel.demo_steps.append((10, demo.make_bodies))

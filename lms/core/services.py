@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lms.core.access import Actor, Role
     from lms.core.crypto import SealingKey, Vault
     from lms.core.db import Database
+    from lms.core.recognition import Recognition
     from lms.core.settings import Settings
     from lms.core.storage import Storage
 
@@ -77,7 +78,7 @@ class Kernel:
     slots: dict[str, list[Callable[[Session, Actor], str]]] = field(default_factory=dict)
     installers: list[Callable[[Flask], None]] = field(default_factory=list)
     homes: dict[Role, str] = field(default_factory=dict)
-    actor_loader: Callable[[Session, str], Actor | None] | None = None
+    recognition: Recognition | None = None
 
     def task(self, name: str, function: TaskFunction, *, queue: str = "default", max_attempts: int = 5) -> None:
         """Register a job that ``queue.enqueue`` can name."""

@@ -44,6 +44,8 @@ class Scope:
     schemes: tuple[str, ...] = ()
 
 
+# The bare login may execute the session look-up and nothing else.
+LOGIN_SCOPE = Scope(ScopeRole.NONE)
 AUTH_SCOPE = Scope(ScopeRole.AUTH)
 PUBLIC_SCOPE = Scope(ScopeRole.PUBLIC)
 AUDIT_SCOPE = Scope(ScopeRole.AUDIT)
@@ -60,6 +62,22 @@ def enter_statement(scope: Scope, *, read_only: bool, begin: bool) -> bytes:
     Every variable is set each time, also to nothing, so that a value can never outlive the
     transaction that it was meant for. Raises ValueError for a value that is not plain.
     """
+    return f"{'begin; ' if begin else ''}select {_settings(scope, read_only=read_only)}".encode("ascii")
+
+
+def ask_statement(question: str, guess: Scope | None, *, read_only: bool) -> bytes:
+    """Return the SQL that begins, asks ``question`` as the bare login and then takes the scope ``guess``.
+
+    It answers one row whose first column is the answer. Where the question has none there is no
+    row, and the bare login is kept. Raises ValueError for a value that is not plain.
+    """
+    taken = f", {_settings(guess, read_only=read_only)}" if guess else ""
+    login = _settings(LOGIN_SCOPE, read_only=read_only)
+    asked = f"select answer{taken} from ({question}) as asked(answer)"  # noqa: S608 - by the room that keeps sessions
+    return f"begin; select {login}; {asked}".encode("ascii")
+
+
+def _settings(scope: Scope, *, read_only: bool) -> str:
     values = {
         "role": scope.role.value,
         "app.actor_id": scope.actor_id or scope.person_id or "",
@@ -73,5 +91,4 @@ def enter_statement(scope: Scope, *, read_only: bool, begin: bool) -> bytes:
     }
     if not all(_PLAIN.fullmatch(str(value)) for value in values.values()):
         raise ValueError(f"a scope value is not plain: {values}")
-    settings = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in values.items())
-    return f"{'begin; ' if begin else ''}select {settings}".encode("ascii")
+    return ", ".join(f"set_config('{name}', '{value}', true)" for name, value in values.items())

@@ -20,15 +20,13 @@ from lms.core import access, audit
 from lms.core.access import ANONYMOUS, Actor
 from lms.core.errors import Forbidden, Unauthenticated
 from lms.core.services import Services
-from lms.core.tenancy import AUTH_SCOPE, PUBLIC_SCOPE, Scope, ScopeRole
+from lms.core.tenancy import AUTH_SCOPE, PUBLIC_SCOPE, Scope
 
 View = TypeVar("View", bound=Callable[..., Any])
 log = structlog.get_logger()
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 SESSION_COOKIE_KEY = "sid"
-# The bare login may execute the session look-up and nothing else.
-LOGIN_SCOPE = Scope(ScopeRole.NONE)
 
 
 @dataclass(slots=True)
@@ -167,10 +165,10 @@ class AnzhengFlask(Flask):
         return self._dispatch_in_transaction(permission)
 
     def _dispatch_staged(self, permission: str) -> ResponseReturnValue:
-        token = cookie.get(SESSION_COOKIE_KEY)
-        if token:
-            with services().db.transaction(LOGIN_SCOPE, read_only=True) as session:
-                _state().actor = _load_actor(session, token)
+        if cookie.get(SESSION_COOKIE_KEY):
+            session = _begin(read_only=True)
+            session.rollback()
+            session.close()
         _check(permission)
         response = self.make_response(super().dispatch_request())
         _record_reads()
@@ -178,15 +176,9 @@ class AnzhengFlask(Flask):
 
     def _dispatch_in_transaction(self, permission: str) -> ResponseReturnValue:
         read_only = request.method in SAFE_METHODS
-        token = cookie.get(SESSION_COOKIE_KEY)
-        database = services().db
-        session = database.begin(LOGIN_SCOPE if token else PUBLIC_SCOPE, read_only=read_only)
         state = _state()
-        state.session = session
+        state.session = session = _begin(read_only=read_only)
         try:
-            if token:
-                state.actor = _load_actor(session, token)
-                database.rescope(session, state.actor.scope, read_only=read_only)
             _check(permission)
             response = self.make_response(super().dispatch_request())
             if response.status_code >= 400:
@@ -215,13 +207,17 @@ def _give_up(session: Session) -> None:
         session.invalidate()
 
 
-def _load_actor(session: Session, token: str) -> Actor:
-    loader = services().kernel.actor_loader
-    found = loader(session, token) if loader else None
-    if found is None:
+def _begin(*, read_only: bool) -> Session:
+    """Begin in the scope of whoever the cookie names, and remember who that is."""
+    token = cookie.get(SESSION_COOKIE_KEY)
+    recognition = services().kernel.recognition
+    if not token or recognition is None:
+        return services().db.begin(PUBLIC_SCOPE, read_only=read_only)
+    session, found = recognition.begin(services().db, token, read_only=read_only)
+    if not found.is_signed_in:
         cookie.clear()
-        return ANONYMOUS
-    return found
+    _state().actor = found
+    return session
 
 
 def _check(permission: str) -> None:

@@ -9,10 +9,12 @@ import pytest
 from lms.app import build_kernel, create_app
 from lms.core import bootstrap, ids
 from lms.core.access import Role
+from lms.core.recognition import Recognition
 from lms.core.services import Services
 from lms.courses.demo import publish_demo_course
 from tests.conftest import Instance
 from tests.courses.school import School, add_asset, tenant_actor
+from tests.sessions import HandedSessions
 
 
 @pytest.fixture(scope="session")
@@ -20,7 +22,7 @@ def school(instance: Instance, jobs_services: Services) -> Iterator[School]:
     """The product with sessions handed out by the test, and the course that the programme names."""
     kernel = build_kernel()
     sessions = {}
-    kernel.actor_loader = lambda _session, token: sessions.get(token)
+    kernel.recognition = Recognition(HandedSessions(sessions))
     services = bootstrap.build_services(instance.settings, kernel, admin=instance.admin)
     app = create_app(services=services)
     app.config.update(WTF_CSRF_ENABLED=False, PROPAGATE_EXCEPTIONS=False)

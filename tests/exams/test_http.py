@@ -21,12 +21,14 @@ from lms.accounts.faces.models import FaceVerification
 from lms.app import build_kernel, create_app
 from lms.core import bootstrap, clock, ids
 from lms.core.access import Actor, Role
+from lms.core.recognition import Recognition
 from lms.core.services import Services
 from lms.core.tenancy import WORKER_SCOPE
 from lms.core.web import AnzhengFlask
 from lms.courses.learning.models import Enrolment
 from tests.conftest import Instance, Worker
 from tests.exams.sitting import person_actor, tenant_actor
+from tests.sessions import HandedSessions
 
 JSON = {"Accept": "application/json"}
 PROGRAMME = "chem-safety-manager-junior"
@@ -59,7 +61,7 @@ class House:
 def house(instance: Instance, jobs_services: Services) -> Iterator[House]:
     kernel = build_kernel()
     sessions: dict[str, Actor] = {}
-    kernel.actor_loader = lambda _session, token: sessions.get(token)
+    kernel.recognition = Recognition(HandedSessions(sessions))
     services = bootstrap.build_services(instance.settings, kernel, admin=instance.admin)
     app = create_app(services=services)
     app.config.update(WTF_CSRF_ENABLED=False, PROPAGATE_EXCEPTIONS=False)

@@ -15,12 +15,14 @@ from flask.testing import FlaskClient
 from lms.app import build_kernel, create_app
 from lms.core import bootstrap, ids
 from lms.core.access import Actor, Role
+from lms.core.recognition import Recognition
 from lms.core.services import Services
 from lms.core.tenancy import Scope, ScopeRole
 from lms.core.web import SESSION_COOKIE_KEY, AnzhengFlask
 from media import api
 from media.access import MediaPermission
 from tests.conftest import Instance
+from tests.sessions import HandedSessions
 
 Clip = Callable[..., Path]
 
@@ -122,7 +124,7 @@ Browser = Callable[[Actor], FlaskClient]
 def house(instance: Instance) -> Iterator[House]:
     kernel = build_kernel()
     sessions: dict[str, Actor] = {}
-    kernel.actor_loader = lambda _session, token: sessions.get(token)
+    kernel.recognition = Recognition(HandedSessions(sessions))
     services = bootstrap.build_services(instance.settings, kernel, admin=instance.admin)
     app = create_app(services=services)
     app.config.update(WTF_CSRF_ENABLED=False, PROPAGATE_EXCEPTIONS=False)
