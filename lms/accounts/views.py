@@ -18,7 +18,6 @@ from lms.accounts.faces.operations import person_of
 from lms.accounts.labels import IDENTITY_PATHS, role_name
 from lms.accounts.sign_in import operations as sign_in
 from lms.core import web
-from lms.core.i18n import gettext as _
 from lms.core.i18n import in_language
 
 
@@ -45,31 +44,16 @@ class CurrentUser:
 
 
 def install(app: Flask) -> None:
-    """Give ``app`` Flask-Login over our own sessions, and the account menu."""
+    """Give ``app`` Flask-Login over our own sessions."""
     manager = LoginManager()
     manager.session_protection = None  # our own cookie holds nothing but the token
     manager.anonymous_user = lambda: CurrentUser(None)
-    manager.init_app(app)
+    manager.init_app(app, add_context_processor=False)
 
     @manager.request_loader  # type: ignore[untyped-decorator]  # Flask-Login has no types
     def load_user(_request: Request) -> CurrentUser | None:
         actor = web.actor()
         return CurrentUser(actor.person_id) if actor.is_signed_in else None
-
-    app.context_processor(_account_menu)
-
-
-def _account_menu() -> dict[str, object]:
-    actor = web.actor()
-    if not actor.is_signed_in:
-        return {"account_items": None, "sign_out_url": None}
-    items = [
-        {"url": url_for("accounts.profile"), "icon": "user", "label": _("我的账号")},
-        {"url": url_for("core.notices"), "icon": "bell", "label": _("消息")},
-    ]
-    if actor.other_roles:
-        items.insert(1, {"url": url_for("accounts.role"), "icon": "switch-horizontal", "label": _("切换角色")})
-    return {"account_items": items, "sign_out_url": url_for("accounts.sign_out")}
 
 
 @bp.get("/")

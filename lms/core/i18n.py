@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
-import flask_babel
+from babel.support import NullTranslations, Translations
 from flask import Flask, g, has_app_context, has_request_context, request
 from flask_babel import Babel, get_locale, ngettext
 from flask_babel.speaklater import LazyString
 from jinja2 import pass_eval_context
 from jinja2.nodes import EvalContext
 from markupsafe import Markup
+from werkzeug.datastructures import LanguageAccept
+from werkzeug.http import parse_accept_header
 
 LANGUAGES = {"zh": "中文", "en": "English"}
 LANGUAGE_COOKIE = "lang"
+TRANSLATIONS = Path(__file__).parent / "translations"
 
 __all__ = ["LANGUAGES", "get_locale", "gettext", "lazy_gettext", "ngettext"]
-
-_catalogs: dict[str, Any] = {}
 
 
 def select_locale() -> str:
@@ -30,31 +31,43 @@ def select_locale() -> str:
     found: str | None = g.get("anzheng_language")
     if found is None:
         chosen = request.cookies.get(LANGUAGE_COOKIE, "")
-        known = chosen if chosen in LANGUAGES else request.accept_languages.best_match(list(LANGUAGES))
-        found = g.anzheng_language = known or "zh"
+        found = chosen if chosen in LANGUAGES else _accepted(request.headers.get("Accept-Language", ""))
+        g.anzheng_language = found
     return found
 
 
-def _translate(message: str) -> str:
-    """Return the text in the present language.
+@lru_cache(maxsize=512)
+def _accepted(header: str) -> str:
+    """Return the best language that the browser accepts; there are few such headers in the world."""
+    return parse_accept_header(header, LanguageAccept).best_match(list(LANGUAGES)) or "zh"
 
-    A page asks for a hundred texts. Flask-Babel looks its context up six times for each, which
-    took a tenth of a page's time; here the catalogue hangs on the language that it has chosen.
-    """
-    # Outside of any application there is no g to ask.
-    chosen = getattr(g.get("_flask_babel"), "babel_locale", None) if has_app_context() else None
-    if chosen is None:
-        return str(flask_babel.gettext(message))
-    catalog = _catalogs.get(chosen.language)
-    if catalog is None:
-        catalog = _catalogs[chosen.language] = flask_babel.get_translations()
-    return str(catalog.ugettext(message))
+
+def present_language() -> str:
+    """Return the language in force: one that the code forces, else the reader's."""
+    forced = getattr(g.get("_flask_babel"), "babel_locale", None) if has_app_context() else None
+    return str(forced.language) if forced else select_locale()
+
+
+@lru_cache
+def _catalog(language: str) -> NullTranslations:
+    return Translations.load(TRANSLATIONS, [language])
+
+
+def _translate(message: str, language: str) -> str:
+    # Past Flask-Babel, which looks its context up six times for each text of a page.
+    return str(_catalog(language).ugettext(message))
 
 
 def gettext(message: str, **variables: object) -> str:
     """Return the text in the present language, its named places filled."""
-    shown = _translate(message)
+    shown = _translate(message, present_language())
     return shown % variables if variables else shown
+
+
+def page_text(message: str, language: str) -> Markup:
+    """Return a text without places to fill as a template shows it: percent signs are doubled in the source."""
+    shown = _translate(message, language)
+    return Markup(shown % {} if "%" in shown else shown)  # noqa: S704 - texts of our own catalogue
 
 
 def lazy_gettext(message: str, **variables: object) -> LazyString:
@@ -65,7 +78,7 @@ def lazy_gettext(message: str, **variables: object) -> LazyString:
 @pass_eval_context
 def _page_gettext(context: EvalContext, message: str, **variables: object) -> str:
     """Translate for a template: markup where it escapes, percent signs doubled in the source."""
-    shown = _translate(message)
+    shown = _translate(message, getattr(context.environment, "language", None) or present_language())
     if context.autoescape:
         shown = Markup(shown)  # noqa: S704 - texts of our own catalogue; values are escaped by %
     return shown % variables if variables or "%" in shown else shown
@@ -83,7 +96,7 @@ def in_language(zh: str, en: str | None) -> str:
 
 def install(app: Flask, timezone: str) -> None:
     """Set up translation and the date filters of templates, all in the province's zone."""
-    app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(Path(__file__).parent / "translations")
+    app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(TRANSLATIONS)
     app.config["BABEL_DEFAULT_LOCALE"] = "zh"
     Babel(app, locale_selector=select_locale)
     app.jinja_env.globals.update(gettext=_page_gettext, _=_page_gettext)

@@ -19,7 +19,9 @@ from sqlalchemy.orm import Session
 from lms.core import access, audit
 from lms.core.access import ANONYMOUS, Actor
 from lms.core.errors import Forbidden, Unauthenticated
+from lms.core.i18n import present_language
 from lms.core.services import Services
+from lms.core.templating import LanguageEnvironment
 from lms.core.tenancy import AUTH_SCOPE, PUBLIC_SCOPE, Scope
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -146,8 +148,18 @@ def sign_out() -> None:
 class AnzhengFlask(Flask):
     """Flask with the transaction around the view.
 
-    Overrides ``dispatch_request``, whose signature was checked on Flask 3.1.
+    Overrides ``dispatch_request`` and ``jinja_env``, whose use was checked on Flask 3.1.
     """
+
+    jinja_environment = LanguageEnvironment
+
+    @property
+    def jinja_env(self) -> LanguageEnvironment:
+        """The templates of the present reader's language."""
+        made = cast("LanguageEnvironment | None", self.extensions.get("anzheng_templates"))
+        if made is None:
+            made = self.extensions["anzheng_templates"] = cast("LanguageEnvironment", self.create_jinja_environment())
+        return made.for_language(present_language())
 
     def dispatch_request(self) -> ResponseReturnValue:
         if request.routing_exception is not None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from lms.core.web import AnzhengFlask
+
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("lms", "media", "exams", "certs", "supervision")
 TEMPLATES = sorted(path for room in ROOMS for path in (ROOT / room).glob("**/templates/**/*.html"))
@@ -93,3 +95,11 @@ def test_post_forms_carry_the_csrf_token(path: Path) -> None:
         r"<form\b[^>]*\bmethod\s*=\s*[\"']post[\"'][^>]*>.*?</form>", text, re.IGNORECASE | re.DOTALL
     ):
         assert "csrf_token" in form or "hidden_tag" in form, form[:120]
+
+
+@pytest.mark.parametrize(("language", "shown"), [("zh", "跳到主要内容|&lt;好&gt;"), ("en", "Skip to the main content|good")])
+def test_one_template_is_compiled_for_each_language(app: AnzhengFlask, language: str, shown: str) -> None:
+    source = "{{ _('跳到主要内容') }}|{{ in_language('<好>', 'good') }}"
+    with app.test_request_context(headers={"Accept-Language": language}):
+        template = app.jinja_env.overlay(autoescape=True).from_string(source)
+        assert template.render() == shown
