@@ -49,7 +49,7 @@ from lms.accounts.queries import (
     region_path,
     regions_under,
     rule,
-    workplace,
+    workplace_of,
 )
 from lms.accounts.sign_in.operations import issue_activation_code, issue_activation_codes, open_account
 from lms.accounts.sign_in.roles import grant_role, revoke_role
@@ -106,5 +106,5 @@ __all__ = [
     "role_name",
     "rule",
     "verify_face",
-    "workplace",
+    "workplace_of",
 ]

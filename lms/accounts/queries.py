@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import BindParameter, Select, func, select
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from lms.accounts import models
@@ -244,24 +245,17 @@ class Workplace:
     department: str
 
 
-# Made once: putting a statement together costs a page as much as asking it.
-_WORKPLACE = (
-    select(Tenant.name, Tenant.risk_class, Employment.department_name)
-    .join(Employment, Employment.tenant_id == Tenant.id)
-    .where(
-        Employment.tenant_id == bindparam("tenant_id"),
-        Employment.person_id == bindparam("person_id"),
-        Employment.left_on.is_(None),
+def workplace_of(person_id: BindParameter[uuid.UUID], tenant_id: BindParameter[uuid.UUID]) -> Select[Any]:
+    """Return the query for where a person works now, for use within another statement.
+
+    It answers one array with the fields of ``Workplace``, or nothing for whoever does not work there.
+    """
+    fields = (Tenant.name, func.coalesce(Tenant.risk_class, ""), func.coalesce(Employment.department_name, ""))
+    return (
+        select(func.jsonb_build_array(*fields, type_=JSONB))
+        .join_from(Employment, Tenant, Employment.tenant_id == Tenant.id)
+        .where(Employment.tenant_id == tenant_id, Employment.person_id == person_id, Employment.left_on.is_(None))
     )
-)
-
-
-def workplace(session: Session, person_id: uuid.UUID, tenant_id: uuid.UUID) -> Workplace:
-    """Return who employs the person now, in one statement. Raises NotFound."""
-    row = session.connection().execute(_WORKPLACE, {"person_id": person_id, "tenant_id": tenant_id}).first()
-    if row is None:
-        raise NotFound
-    return Workplace(row[0], row[1] or "", row[2] or "")
 
 
 def employments_of_post(session: Session, tenant_id: uuid.UUID, post_code: str) -> list[EmploymentView]:

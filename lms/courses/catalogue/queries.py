@@ -169,9 +169,9 @@ _OF_PROGRAMMES = (
     .join(Course, (Course.tenant_id == Lesson.tenant_id) & (Course.id == Lesson.course_id))
     .join(ProgrammeCourse, ProgrammeCourse.course_code == Course.code)
     .where(Course.state == CourseState.PUBLISHED)
-    .where(ProgrammeCourse.programme_code.in_(bindparam("codes", expanding=True)))
     .order_by(ProgrammeCourse.position, Lesson.position)
 )
+_OF_SOME = _OF_PROGRAMMES.where(ProgrammeCourse.programme_code.in_(bindparam("codes", expanding=True)))
 
 
 def lessons_of_programmes(session: Session, keys: Sequence[tuple[str, int]]) -> dict[tuple[str, int], list[LessonView]]:
@@ -180,9 +180,18 @@ def lessons_of_programmes(session: Session, keys: Sequence[tuple[str, int]]) -> 
     if not keys:
         return found
     codes = list({code for code, _ in keys})
-    for code, version, *values in session.connection().execute(_OF_PROGRAMMES, {"codes": codes}):
+    for code, version, *values in session.connection().execute(_OF_SOME, {"codes": codes}):
         if (code, version) in found:
             found[code, version].append(LessonView(*values))
+    return found
+
+
+def published_lessons(session: Session) -> dict[tuple[str, int], list[LessonView]]:
+    """Return the lessons of every version of every programme, in the order of learning."""
+    keys = session.execute(select(Programme.code, Programme.version))
+    found: dict[tuple[str, int], list[LessonView]] = {(code, version): [] for code, version in keys}
+    for code, version, *values in session.connection().execute(_OF_PROGRAMMES):
+        found[code, version].append(LessonView(*values))
     return found
 
 

@@ -6,28 +6,30 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import TypeVar
 
 from sqlalchemy.orm import Session
 
-from lms.accounts import api as accounts
 from lms.core import clock
-from lms.core.errors import NotFound
 from lms.core.remembered import Remembered
-from lms.courses.catalogue.queries import LessonView, lessons_of_programmes, programme_names
+from lms.courses.catalogue.queries import programme_names, published_lessons
 from lms.courses.learning import rules
 from lms.courses.learning.models import LessonProgress
 from lms.courses.learning.queries import (
+    BegunLesson,
     EnrolmentView,
     LessonStanding,
-    enrolments_with_progress,
+    learner_record,
     progress_of,
     standing,
-    year_figures,
 )
 from lms.courses.rulebook import rulebook
 
 NAMES = Remembered(programme_names)
-Progress = Mapping[tuple[uuid.UUID, uuid.UUID], LessonProgress]
+LESSONS = Remembered(published_lessons)
+K = TypeVar("K")
+V = TypeVar("V")
+Progress = Mapping[tuple[uuid.UUID, uuid.UUID], LessonProgress | BegunLesson]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,8 @@ class HomeView:
 
 def trainings_of(session: Session, person_id: uuid.UUID) -> list[Training]:
     """Return the learner's trainings, open ones first, each by deadline."""
-    return _gather(session, *enrolments_with_progress(session, person_id))
+    record = learner_record(session, person_id, None, clock.today().year)
+    return _gather(session, record.enrolments, record.progress)
 
 
 def training(session: Session, person_id: uuid.UUID, found: EnrolmentView) -> Training:
@@ -96,9 +99,8 @@ def training(session: Session, person_id: uuid.UUID, found: EnrolmentView) -> Tr
 
 
 def _gather(session: Session, enrolments: Sequence[EnrolmentView], progress: Progress) -> list[Training]:
-    names = _names(session, {item.programme_code for item in enrolments})
-    keys = list({(item.programme_code, item.programme_version) for item in enrolments})
-    lessons: dict[tuple[str, int], list[LessonView]] = lessons_of_programmes(session, keys)
+    names = _known(NAMES, session, {item.programme_code for item in enrolments})
+    lessons = _known(LESSONS, session, {(item.programme_code, item.programme_version) for item in enrolments})
     trainings = [
         Training(
             enrolment=item,
@@ -115,50 +117,38 @@ def _gather(session: Session, enrolments: Sequence[EnrolmentView], progress: Pro
     return trainings
 
 
-def _names(session: Session, codes: set[str]) -> Mapping[str, tuple[str, str]]:
-    """Return the programmes' names, remembered unless one of them is new."""
-    if not codes <= NAMES.get(session).keys():
-        NAMES.forget()
-    return NAMES.get(session)
+def _known(remembered: Remembered[dict[K, V]], session: Session, keys: set[K]) -> Mapping[K, V]:
+    """Return what is remembered, read anew when one of the keys is missing from it."""
+    if not keys <= remembered.get(session).keys():
+        remembered.forget()
+    return remembered.get(session)
 
 
 def home(session: Session, person_id: uuid.UUID, tenant_id: uuid.UUID | None, name: str) -> HomeView:
     """Return what the learner sees first."""
     figures, today = rulebook(), clock.today()
-    enrolments, progress = enrolments_with_progress(session, person_id)
-    trainings = _gather(session, enrolments, progress)
-    workplace = _workplace(session, person_id, tenant_id)
-    year = year_figures(session, person_id, today.year)
-    owed = rules.hours_owed(workplace.risk_class, figures)
-    planned, done = _month(trainings, progress, today)
+    record = learner_record(session, person_id, tenant_id, today.year)
+    trainings = _gather(session, record.enrolments, record.progress)
+    owed = rules.hours_owed(record.workplace.risk_class, figures)
+    planned, done = _month(trainings, record.progress, today)
     return HomeView(
         name=name,
-        tenant_name=workplace.tenant_name,
-        department=workplace.department,
+        tenant_name=record.workplace.tenant_name,
+        department=record.workplace.department,
         year=today.year,
-        hours=rules.class_hours(year.credited_s, figures),
+        hours=rules.class_hours(record.credited_s, figures),
         hours_owed=owed,
-        hours_percent=rules.percent(year.credited_s, owed * figures.class_hour_s),
+        hours_percent=rules.percent(record.credited_s, owed * figures.class_hour_s),
         month_done=done,
         month_planned=planned,
         month_percent=rules.percent(done, planned),
-        quizzes_passed=year.quizzes_passed,
-        quizzes_marked=year.quizzes_marked,
-        quiz_percent=rules.percent(year.quizzes_passed, year.quizzes_marked),
-        unread=year.unread,
+        quizzes_passed=record.quizzes_passed,
+        quizzes_marked=record.quizzes_marked,
+        quiz_percent=rules.percent(record.quizzes_passed, record.quizzes_marked),
+        unread=record.unread,
         trainings=tuple(trainings),
         current=next((each for each in trainings if each.is_open and each.next_lesson), None),
     )
-
-
-def _workplace(session: Session, person_id: uuid.UUID, tenant_id: uuid.UUID | None) -> accounts.Workplace:
-    nowhere = accounts.Workplace("", "", "")
-    if tenant_id is None:
-        return nowhere
-    try:
-        return accounts.workplace(session, person_id, tenant_id)
-    except NotFound:
-        return nowhere
 
 
 def _month(

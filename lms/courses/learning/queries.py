@@ -6,10 +6,12 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Any
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, Uuid, bindparam, func, literal, select
 from sqlalchemy.orm import Session
 
+from lms.accounts import api as accounts
 from lms.core import notify
 from lms.core.errors import NotFound
 from lms.courses.catalogue.queries import LessonView
@@ -39,6 +41,20 @@ class EnrolmentView:
     state: str
     created_at: datetime
     learning_completed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class BegunLesson:
+    """What lists need of a ``LessonProgress``, in the order of ``_BEGUN``."""
+
+    enrolment_id: uuid.UUID
+    lesson_id: uuid.UUID
+    credited_s: float
+    furthest_s: float
+    last_beat_at: datetime | None
+    video_completed_at: datetime | None
+    completed_at: datetime | None
+    restarts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,29 +117,6 @@ def enrolments_of(session: Session, person_id: uuid.UUID) -> list[EnrolmentView]
     return [view_of(row) for row in session.scalars(query)]
 
 
-# Made once: putting a statement together costs a page as much as asking it.
-_WITH_PROGRESS = (
-    select(Enrolment, LessonProgress)
-    .outerjoin(
-        LessonProgress,
-        (LessonProgress.person_id == Enrolment.person_id) & (LessonProgress.enrolment_id == Enrolment.id),
-    )
-    .where(Enrolment.person_id == bindparam("person_id"), Enrolment.state != EnrolmentState.CANCELLED)
-    .order_by(Enrolment.due_on, Enrolment.id)
-)
-
-
-def enrolments_with_progress(
-    session: Session, person_id: uuid.UUID
-) -> tuple[list[EnrolmentView], dict[tuple[uuid.UUID, uuid.UUID], LessonProgress]]:
-    """Return what ``enrolments_of`` and ``progress_of`` do, in one statement."""
-    rows = session.execute(_WITH_PROGRESS, {"person_id": person_id}).all()
-    views = {row.id: view_of(row) for row, _ in rows}
-    # The outer join leaves the progress empty where no lesson was begun.
-    begun: list[LessonProgress | None] = [progress for _, progress in rows]
-    return list(views.values()), {(one.enrolment_id, one.lesson_id): one for one in begun if one is not None}
-
-
 def progress_of(
     session: Session, person_id: uuid.UUID, enrolment_ids: Sequence[uuid.UUID]
 ) -> dict[tuple[uuid.UUID, uuid.UUID], LessonProgress]:
@@ -136,7 +129,7 @@ def progress_of(
     return {(row.enrolment_id, row.lesson_id): row for row in session.scalars(query)}
 
 
-def standing(lesson: LessonView, progress: LessonProgress | None) -> LessonStanding:
+def standing(lesson: LessonView, progress: LessonProgress | BegunLesson | None) -> LessonStanding:
     """Join a lesson with what was done in it, if anything."""
     if progress is None:
         return LessonStanding(lesson, 0, 0, video_completed=False, completed=False, restarts=0, touched_at=None)
@@ -167,40 +160,118 @@ def credited_class_hours(session: Session, person_id: uuid.UUID, enrolment_id: u
 
 
 @dataclass(frozen=True, slots=True)
-class YearFigures:
-    """What the learner has done since the year began, and how many notices wait unread."""
+class LearnerRecord:
+    """What a learner has to do and has done; figures are those of one calendar year, the nearest deadline comes first.
+
+    ``progress`` is by (enrolment, lesson); ``unread`` counts the notices that wait.
+    """
 
     credited_s: float
     quizzes_passed: int
     quizzes_marked: int
     unread: int
+    workplace: accounts.Workplace
+    enrolments: list[EnrolmentView]
+    progress: dict[tuple[uuid.UUID, uuid.UUID], BegunLesson]
 
 
-_YEAR_FIGURES = select(
-    select(func.coalesce(func.sum(Credit.credited_s), 0))
-    .where(
-        Credit.person_id == bindparam("person_id"),
+_ENROLLED: tuple[Any, ...] = (
+    Enrolment.id,
+    Enrolment.person_id,
+    Enrolment.tenant_id,
+    Enrolment.employment_id,
+    Enrolment.programme_code,
+    Enrolment.programme_version,
+    Enrolment.assignment_id,
+    Enrolment.cycle,
+    Enrolment.region_code,
+    Enrolment.industry_code,
+    Enrolment.due_on,
+    Enrolment.state,
+    Enrolment.created_at,
+    Enrolment.learning_completed_at,
+)
+_BEGUN: tuple[Any, ...] = (
+    LessonProgress.enrolment_id,
+    LessonProgress.lesson_id,
+    LessonProgress.credited_s,
+    LessonProgress.furthest_s,
+    LessonProgress.last_beat_at,
+    LessonProgress.video_completed_at,
+    LessonProgress.completed_at,
+    LessonProgress.restarts,
+)
+
+
+def _quizzes(*conditions: ColumnElement[bool]) -> ScalarSelect[int]:
+    marked = (
+        Quiz.person_id == bindparam("person_id"),
+        Quiz.score.is_not(None),
+        Quiz.submitted_at >= bindparam("since"),
+    )
+    return select(func.count()).select_from(Quiz).where(*marked, *conditions).scalar_subquery()
+
+
+def _record_statement() -> Select[Any]:
+    """Return the statement of ``learner_record``: one row for each begun lesson and each enrolment without any.
+
+    It starts from a row of its own, so that there is one also for those who have no enrolment.
+    """
+    person_id = bindparam("person_id", type_=Uuid)
+    credited = select(func.coalesce(func.sum(Credit.credited_s), 0)).where(
+        Credit.person_id == person_id,
         Credit.exclusion_reason.is_(None),
         Credit.on_day >= bindparam("begins"),
         Credit.on_day < bindparam("ends"),
     )
-    .scalar_subquery(),
-    func.count().filter(Quiz.state == "passed"),
-    func.count(),
-    notify.unread_of(bindparam("person_id")).scalar_subquery(),
-).where(Quiz.person_id == bindparam("person_id"), Quiz.score.is_not(None), Quiz.submitted_at >= bindparam("since"))
+    workplace = accounts.workplace_of(person_id, bindparam("tenant_id", type_=Uuid))
+    self_row = select(literal(1).label("one")).subquery("self")
+    theirs = (Enrolment.person_id == person_id) & (Enrolment.state != EnrolmentState.CANCELLED)
+    begun = (LessonProgress.person_id == Enrolment.person_id) & (LessonProgress.enrolment_id == Enrolment.id)
+    return (
+        select(
+            credited.scalar_subquery(),
+            _quizzes(Quiz.state == "passed"),
+            _quizzes(),
+            notify.unread_of(person_id).scalar_subquery(),
+            workplace.scalar_subquery(),
+            *_ENROLLED,
+            *_BEGUN,
+        )
+        .select_from(self_row)
+        .outerjoin(Enrolment, theirs)
+        .outerjoin(LessonProgress, begun)
+        .order_by(Enrolment.due_on, Enrolment.id)
+    )
 
 
-def year_figures(session: Session, person_id: uuid.UUID, year: int) -> YearFigures:
-    """Return the figures of a calendar year, in one statement."""
+# Made once: putting a statement together costs a page as much as asking it.
+_RECORD = _record_statement()
+
+
+def learner_record(session: Session, person_id: uuid.UUID, tenant_id: uuid.UUID | None, year: int) -> LearnerRecord:
+    """Return what the learner's own pages show, in one statement; nothing of cancelled enrolments."""
     values = {
         "person_id": person_id,
+        "tenant_id": tenant_id,
         "begins": date(year, 1, 1),
         "ends": date(year + 1, 1, 1),
         "since": datetime(year, 1, 1, tzinfo=UTC),
     }
-    row = session.connection().execute(_YEAR_FIGURES, values).one()
-    return YearFigures(float(row[0]), row[1], row[2], row[3])
+    rows = session.connection().execute(_RECORD, values).all()
+    credited_s, passed, marked, unread, workplace = rows[0][:5]
+    # The outer joins leave the columns of both empty for whoever has none.
+    enrolments = [EnrolmentView(*row[5:19]) for row in rows if row[5] is not None]
+    begun = [BegunLesson(*row[19:]) for row in rows if row[19] is not None]
+    return LearnerRecord(
+        credited_s=float(credited_s),
+        quizzes_passed=passed,
+        quizzes_marked=marked,
+        unread=unread,
+        workplace=accounts.Workplace(*(workplace or ("", "", ""))),
+        enrolments=list({one.enrolment_id: one for one in enrolments}.values()),
+        progress={(one.enrolment_id, one.lesson_id): one for one in begun},
+    )
 
 
 def blocking_check(session: Session, person_id: uuid.UUID, progress: LessonProgress) -> FaceCheck | None:
