@@ -42,7 +42,7 @@ class LanguageEnvironment(Environment):
         return found
 
     def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
-        """Return the globals of a template, without the empty mapping that Jinja chains before them: imports were slow."""
+        """Return the globals of a template, without the empty mapping that Jinja chains before them."""
         return super().make_globals(d) if d else self.globals
 
     def _generate(

@@ -97,7 +97,9 @@ def test_post_forms_carry_the_csrf_token(path: Path) -> None:
         assert "csrf_token" in form or "hidden_tag" in form, form[:120]
 
 
-@pytest.mark.parametrize(("language", "shown"), [("zh", "跳到主要内容|&lt;好&gt;"), ("en", "Skip to the main content|good")])
+@pytest.mark.parametrize(
+    ("language", "shown"), [("zh", "跳到主要内容|&lt;好&gt;"), ("en", "Skip to the main content|good")]
+)
 def test_one_template_is_compiled_for_each_language(app: AnzhengFlask, language: str, shown: str) -> None:
     source = "{{ _('跳到主要内容') }}|{{ in_language('<好>', 'good') }}"
     with app.test_request_context(headers={"Accept-Language": language}):
