@@ -6,13 +6,15 @@ import functools
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import TypeVar
 
 from lms.accounts import rules as base
 from lms.accounts.staff.limits import Limits
 
+T = TypeVar("T")
 Cell = str | float | int | bool | date | None
 
 COLUMNS = ("name", "id_number", "post", "department", "phone", "hired_on")
@@ -106,9 +108,13 @@ class Context:
     first_row_of: dict[str, int] = field(default_factory=dict)
 
 
-# Posts, departments and days of hiring are few and repeat through a roster, so what has been read
-# of their texts is kept, within a bound.
-_remembered = functools.lru_cache(maxsize=4_096)
+def _remembered(read: Callable[[str], T]) -> Callable[[str], T]:
+    """Keep what has been read of texts: posts, departments and days repeat through a roster.
+
+    Few and short ones only, so that a strange file cannot fill the memory.
+    """
+    kept = functools.lru_cache(maxsize=4_096)(read)
+    return lambda text: kept(text) if len(text) <= MAX_DEPARTMENT_CHARS else read(text)
 
 
 @_remembered
