@@ -102,6 +102,12 @@ def certificates_of(session: Session, person_id: uuid.UUID, today: date) -> list
     return [_view(row, today) for row in rows]
 
 
+def earned_by(session: Session, person_id: uuid.UUID, attempt_id: uuid.UUID) -> Certificate | None:
+    """Return the certificate that an attempt earned, in whatever state, or None."""
+    mine = (Certificate.person_id == person_id, Certificate.attempt_id == attempt_id)
+    return session.scalars(select(Certificate).where(*mine)).first()
+
+
 def requested_of(session: Session, person_id: uuid.UUID, today: date) -> list[CertificateView]:
     """Return the certificates that are still being made for a person."""
     query = _base().where(Certificate.person_id == person_id, Certificate.state != "issued")

@@ -10,7 +10,7 @@ from certs.events import CertificateIssued, CertificateStatusChanged
 from certs.issue.handlers import on_attempt_graded
 from certs.issue.tasks import ISSUE_TASK, issue, queue_stale
 from certs.registry.operations import sequence_all
-from certs.views import blueprint, home_strip
+from certs.views import blueprint, earned_notice, home_strip, staff_strip
 from exams.events import AttemptGraded
 from lms.core.access import Role
 from lms.core.i18n import lazy_gettext as _
@@ -35,6 +35,8 @@ def register(kernel: Kernel) -> None:
     kernel.demo_steps.append((50, demo.make))
     kernel.commands.extend((certs_group, registry_group))
     kernel.slot("courses.home", home_strip)
+    kernel.slot("exams.passed", earned_notice)
+    kernel.slot("accounts.staff.person", staff_strip)
     _register_roles(kernel)
 
 

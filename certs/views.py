@@ -65,12 +65,30 @@ def my_certificates() -> ResponseReturnValue:
     )
 
 
-def home_strip(session: Session, actor: Actor) -> str:
+def home_strip(session: Session, actor: Actor, _subject: uuid.UUID | None) -> str:
     """Return the strip of certificates on the learner's home page."""
     if actor.person_id is None or not actor.can(P.HOLD):
         return ""
     found = queries.certificates_of(session, actor.person_id, _today())
     return render_template("certs/_strip.html", certificates=found, labels=LABELS, tones=TONES)
+
+
+def earned_notice(session: Session, actor: Actor, attempt_id: uuid.UUID | None) -> str:
+    """Return what became of the certificate that a passed attempt earned, for the page of its result."""
+    if actor.person_id is None or attempt_id is None or not actor.can(P.HOLD):
+        return ""
+    row = queries.earned_by(session, actor.person_id, attempt_id)
+    return render_template("certs/_earned.html", certificate=row)
+
+
+def staff_strip(session: Session, actor: Actor, person_id: uuid.UUID | None) -> str:
+    """Return the certificates of one of the enterprise's staff, for the page of that person."""
+    if person_id is None or not actor.can(P.READ_STAFF):
+        return ""
+    found = queries.certificates_of(session, person_id, _today())
+    for one in found:
+        web.note_personal_read("certificate", one.certificate_id)
+    return render_template("certs/_of_staff.html", certificates=found, labels=LABELS, tones=TONES)
 
 
 def _page(row: Certificate, *, layout: str, back: str, form: DecisionForm | None = None) -> str:

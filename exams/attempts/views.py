@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Blueprint, flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
 import lms.accounts.api as accounts
 import lms.courses.api as courses
@@ -16,6 +17,7 @@ from exams.attempts.models import Attempt
 from exams.attempts.queries import ExamCard, PaperItem
 from exams.errors import AttemptClosed
 from lms.core import clock, web
+from lms.core.access import Actor
 from lms.core.i18n import gettext as _
 from lms.core.i18n import in_language
 from lms.core.i18n import lazy_gettext as _l
@@ -35,6 +37,14 @@ MACRO_KINDS = {"single": "single", "multiple": "multiple", "true_false": "judge"
 def my_exams() -> ResponseReturnValue:
     """List the exams of one's enrolments: locked, ready, running, done."""
     return render_template("exams/list.html", cards=queries.exam_cards(web.db(), person_of(web.actor())))
+
+
+def next_step(session: Session, actor: Actor, _subject: uuid.UUID | None) -> str:
+    """Return the exams that the learner may sit now, for the learner's home; nothing when there are none."""
+    if not actor.can(P.TAKE):
+        return ""
+    cards = [card for card in queries.exam_cards(session, person_of(actor)) if card.state in {"ready", "running"}]
+    return render_template("exams/_next_step.html", cards=cards) if cards else ""
 
 
 @blueprint.get("/start/<uuid:enrolment_id>")

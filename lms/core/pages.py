@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import uuid
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -191,10 +192,10 @@ def _on_crash(error: Exception) -> ResponseReturnValue:
     return _error_page(500, "internal", _("系统出现问题，已记录，请稍后重试"))
 
 
-def _slot(name: str) -> Markup:
-    """Render what upper rooms show in the slot ``name`` of the present page."""
-    parts = [Markup(render(web.db(), web.actor())) for render in web.services().kernel.slots.get(name, [])]  # noqa: S704 - rooms return rendered templates
-    return Markup("").join(parts)
+def _slot(name: str, subject: uuid.UUID | None = None) -> Markup:
+    """Render what upper rooms show in the slot ``name`` of the present page, which is about ``subject``."""
+    renders = web.services().kernel.slots.get(name, [])
+    return Markup("").join(Markup(render(web.db(), web.actor(), subject)) for render in renders)  # noqa: S704 - rooms return rendered templates
 
 
 def _nav_items() -> list[dict[str, Any]]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
+    import uuid
+
     import click
     from flask import Blueprint, Flask
     from sqlalchemy.orm import Session
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     TaskFunction = Callable[..., None]
     TickFunction = Callable[["Services"], None]
+    SlotFunction = Callable[[Session, Actor, uuid.UUID | None], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ class Kernel:
     commands: list[click.Command] = field(default_factory=list)
     demo_steps: list[tuple[int, Callable[[Services], None]]] = field(default_factory=list)
     reference_steps: list[tuple[int, Callable[[Services], None]]] = field(default_factory=list)
-    slots: dict[str, list[Callable[[Session, Actor], str]]] = field(default_factory=dict)
+    slots: dict[str, list[SlotFunction]] = field(default_factory=dict)
     installers: list[Callable[[Flask], None]] = field(default_factory=list)
     homes: dict[Role, str] = field(default_factory=dict)
     recognition: Recognition | None = None
@@ -104,10 +107,11 @@ class Kernel:
         """Give ``role`` the permissions."""
         self.grants.setdefault(role, set()).update(permissions)
 
-    def slot(self, name: str, render: Callable[[Session, Actor], str]) -> None:
+    def slot(self, name: str, render: SlotFunction) -> None:
         """Let an upper room show something on a lower room's page, which names the slot.
 
-        ``render(session, actor)`` returns escaped markup, or an empty text for nothing.
+        ``render(session, actor, subject)`` returns escaped markup, or an empty text for nothing;
+        ``subject`` is the id that the page is about, where it is about one thing.
         """
         self.slots.setdefault(name, []).append(render)
 

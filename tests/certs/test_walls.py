@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import dataclass
 from datetime import date
 
@@ -39,6 +40,11 @@ class Scene:
         person = world.make_official(self.jobs_services, tenant, Role.ENTERPRISE_ADMIN)  # type: ignore[arg-type]
         return world.client_for(self.app, self.jobs_services, person, tenant, Role.ENTERPRISE_ADMIN)  # type: ignore[arg-type]
 
+    def holder(self) -> FlaskClient:
+        """A browser of the holder."""
+        person, tenant = self.learner.person_id, self.learner.tenant_id
+        return world.client_for(self.app, self.jobs_services, person, tenant, Role.TRAINEE)
+
     def regulator(self, role: Role = Role.REGULATOR, **scope: object) -> FlaskClient:
         """A browser of an official of a fresh department."""
         department = world.make_department(self.jobs_services, **scope)  # type: ignore[arg-type]
@@ -65,6 +71,24 @@ def test_the_employer_lists_and_opens_it_and_that_is_audited(scene: Scene) -> No
             select(audit.AuditRow.action).where(audit.AuditRow.subject_id == str(scene.certificate.id))
         ).all()
     assert read.count("core.certificate.read") == 3
+
+
+def test_the_page_of_a_member_of_staff_shows_what_they_hold(scene: Scene) -> None:
+    client = scene.enterprise()
+    listed = client.get("/staff").text
+    address = re.search(r"/staff/[0-9a-f-]{36}", listed)
+    assert address
+    assert scene.certificate.number in client.get(address[0]).text
+
+
+def test_the_results_page_and_the_home_say_what_comes_next(scene: Scene) -> None:
+    holder = scene.holder()
+    result = holder.get(f"/exams/{scene.certificate.attempt_id}").text
+    assert scene.certificate.number in result
+    assert f"/certificates/{scene.certificate.id}" in result
+    home = holder.get("/learn").text
+    assert "没有待学的课程" in home
+    assert "去考试" not in home
 
 
 def test_another_enterprise_sees_nothing(scene: Scene) -> None:
