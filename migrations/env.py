@@ -9,6 +9,7 @@ from sqlalchemy.pool import NullPool
 # Waiting longer for a lock would queue every request behind the migration.
 LOCK_TIMEOUT = "4s"
 STATEMENT_TIMEOUT = "60s"
+TIMEOUTS = (f"set lock_timeout = '{LOCK_TIMEOUT}'", f"set statement_timeout = '{STATEMENT_TIMEOUT}'")
 MIGRATION_LOCK = 0x616E7A6D
 
 
@@ -24,8 +25,8 @@ def run() -> None:
     with engine.connect() as connection:
         connection.execute(text("select pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
         connection.execute(text("set role anzheng_owner"))
-        connection.execute(text(f"set lock_timeout = '{LOCK_TIMEOUT}'"))
-        connection.execute(text(f"set statement_timeout = '{STATEMENT_TIMEOUT}'"))
+        for timeout in TIMEOUTS:
+            connection.execute(text(timeout))
         connection.commit()
         context.configure(
             connection=connection,
@@ -48,6 +49,8 @@ def write_sql() -> None:
         dialect_opts={"paramstyle": "named"},
         transaction_per_migration=True,
     )
+    for timeout in TIMEOUTS:
+        context.execute(timeout)
     with context.begin_transaction():
         context.run_migrations()
 

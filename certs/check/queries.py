@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from certs.rules import Shown
 from lms.core import clock, ids
+from lms.core.db import Database
+from lms.core.tenancy import PUBLIC_SCOPE
 
 # One index look-up for each: the page is the hottest of all, and the public role reads no table.
 _LOOK_UP = text("select * from certs_lookup(:public_id)")
@@ -46,11 +51,59 @@ class PublicFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Checked:
+    """The answer to one check. ``facts`` and ``shown`` are None for what does not exist.
+
+    ``unknown`` then says how often this visitor lately asked for what does not exist.
+    """
+
+    facts: PublicFacts | None
+    shown: Shown | None
+    unknown: int = 0
+
+    @property
+    def is_guessing(self) -> bool:
+        return self.unknown > GUESSES_ALLOWED
+
+
+@dataclass(frozen=True, slots=True)
 class Visitor:
     """Who asks: a keyed digest of the address and the browser's family."""
 
     address_digest: bytes
     agent_family: str
+
+
+def check_now(database: Database, visitor: Visitor, public_id: str, today: date) -> Checked:
+    """Look a certificate up and write down that it was asked: one transaction, one round trip.
+
+    ``public_id`` must have gone through ``rules.clean_public_id``: it stands in the statement, and
+    so do only digits, letters and dates of our own.
+    """
+    now = clock.now()
+    call = (
+        f"certs_check_now('{public_id}', '{ids.new_id()}', '{now.isoformat()}', '{today}',"
+        f" '\\x{visitor.address_digest.hex()}', '{visitor.agent_family}', '{(now - GUESSING_WINDOW).isoformat()}')"
+    )
+    answer = database.ask(PUBLIC_SCOPE, f"select {call}")
+    found = json.loads(answer or b"{}")
+    if "facts" not in found:
+        return Checked(None, None, found["unknown"])
+    return Checked(_facts(found["facts"]), Shown(found["shown"]))
+
+
+def _facts(given: dict[str, Any]) -> PublicFacts:
+    until = given["licence_valid_until"]
+    dates = {name: date.fromisoformat(given[name]) for name in ("valid_from", "valid_until")}
+    return PublicFacts(
+        **given
+        | dates
+        | {
+            "certificate_id": uuid.UUID(given["certificate_id"]),
+            "issued_at": datetime.fromisoformat(given["issued_at"]),
+            "licence_valid_until": date.fromisoformat(until) if until else None,
+        }
+    )
 
 
 def look_up(session: Session, public_id: str) -> PublicFacts | None:

@@ -15,7 +15,7 @@ from certs.errors import GuessingTooOften, UnknownCertificate
 from certs.forms import FindForm
 from certs.keys.operations import public_keys, root_pems
 from certs.registry.queries import latest_checkpoint, proof_document, proof_of, recent_checkpoints
-from certs.rules import Shown, Status
+from certs.rules import Shown
 from lms.core import clock, web
 from lms.core.i18n import LANGUAGE_COOKIE, LANGUAGES, select_locale
 from lms.core.pages import YEAR_S, download
@@ -40,15 +40,18 @@ def _unknown(visitor: Visitor, asked: str) -> ResponseReturnValue:
     return _unknown_page(asked)
 
 
+def _no_such_id(visitor: Visitor, asked: str) -> ResponseReturnValue:
+    """Answer what cannot be the code of a certificate, and write it down all the same."""
+    with web.transaction() as session:
+        queries.record_check(session, visitor, asked, certificate_id=None, outcome=UNKNOWN)
+        refused = queries.has_guessed_too_often(session, visitor)
+    if refused:
+        raise GuessingTooOften(retry_after_s=int(GUESSING_WINDOW.total_seconds()))
+    return _unknown_page(asked)
+
+
 def _unknown_page(asked: str) -> ResponseReturnValue:
     return render_template("certs/unknown.html", asked=asked, form=FindForm(formdata=None)), UnknownCertificate.status
-
-
-def _today_status(facts: PublicFacts) -> Shown:
-    today = clock.today(web.services().settings.timezone)
-    return rules.shown_status(
-        Status(facts.status), facts.valid_from, facts.valid_until, today, facts.renewal_window_days
-    )
 
 
 # Scanned symbols hold the address in capitals, people type small letters.
@@ -65,21 +68,14 @@ def check(public_id: str, payload: str = "") -> ResponseReturnValue:  # noqa: AR
     """
     visitor = _visitor()
     wanted = rules.clean_public_id(public_id)
-    with web.transaction() as session:
-        facts = queries.look_up(session, wanted) if wanted else None
-        shown = _today_status(facts) if facts else None
-        queries.record_check(
-            session,
-            visitor,
-            (wanted or public_id)[:32],
-            certificate_id=facts.certificate_id if facts else None,
-            outcome=shown.value if shown else UNKNOWN,
-        )
-        refused = facts is None and queries.has_guessed_too_often(session, visitor)
-    if refused:
+    if wanted is None:
+        return _no_such_id(visitor, public_id[:32])
+    checked = queries.check_now(web.services().db, visitor, wanted, clock.today(web.services().settings.timezone))
+    facts, shown = checked.facts, checked.shown
+    if checked.is_guessing:
         raise GuessingTooOften(retry_after_s=int(GUESSING_WINDOW.total_seconds()))
-    if facts is None or shown is None or wanted is None:
-        return _unknown_page((wanted or public_id)[:32])
+    if facts is None or shown is None:
+        return _unknown_page(wanted)
     if web.wants_json():
         return jsonify(_as_json(facts, shown))
     language = _language()

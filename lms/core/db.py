@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.pool import PoolProxiedConnection
 
 from lms.core.tenancy import Scope, ask_statement, enter_statement
 
@@ -77,6 +78,29 @@ class Database:
         """
         return self._begin(ask_statement(question, guess, read_only=read_only))
 
+    def ask(self, scope: Scope, question: str) -> bytes | None:
+        """Ask one question in a transaction of its own and commit, all in one round trip; return its first value.
+
+        A question that writes must bear being asked twice: the answer may get lost with the connection.
+        """
+        statement = enter_statement(scope, read_only=False, begin=False) + b"; " + question.encode()
+        try:
+            return self._ask_once(statement)
+        except ConnectionLost:
+            self.engine.dispose()
+            return self._ask_once(statement)
+
+    def _ask_once(self, statement: bytes) -> bytes | None:
+        connection = self.engine.raw_connection()
+        try:
+            # Statements sent together are one transaction, which ends with the last of them.
+            return _send(connection, statement)
+        except BaseException:
+            connection.invalidate()
+            raise
+        finally:
+            connection.close()
+
     def _begin(self, statement: bytes) -> tuple[Session, bytes | None]:
         try:
             return self._begin_once(statement)
@@ -89,7 +113,7 @@ class Database:
     def _begin_once(self, statement: bytes) -> tuple[Session, bytes | None]:
         session = Session(self.engine, expire_on_commit=False, info=self.info)
         try:
-            return session, _send(session, statement)
+            return session, _send(session.connection().connection, statement)
         except BaseException:
             # Nobody can tell what state the connection is in, so it does not go back to the pool.
             session.invalidate()
@@ -99,7 +123,7 @@ class Database:
     def rescope(session: Session, scope: Scope, *, read_only: bool) -> None:
         """Move an open transaction into another scope (web: from the bare login to the actor's)."""
         session.flush()
-        _send(session, enter_statement(scope, read_only=read_only, begin=False))
+        _send(session.connection().connection, enter_statement(scope, read_only=read_only, begin=False))
 
     def dispose(self) -> None:
         """Close all connections."""
@@ -110,13 +134,13 @@ class ConnectionLost(OperationalError):
     """The server is gone, or was, since this connection was last used."""
 
 
-def _send(session: Session, statement: bytes) -> bytes | None:
-    """Run ``statement`` on the session's connection below SQLAlchemy and its BEGIN; return the first value.
+def _send(connection: PoolProxiedConnection, statement: bytes) -> bytes | None:
+    """Run ``statement`` on a connection below SQLAlchemy and its BEGIN; return the first value.
 
     This runs for every request, and the layers above cost more than the statement: with them
     the empty transaction took 0.73 ms, without 0.48 ms (one process, /health).
     """
-    driver = session.connection().connection.driver_connection
+    driver = connection.driver_connection
     if driver is None:
         raise ConnectionLost("begin", None, RuntimeError("no connection"))
     result = driver.pgconn.exec_(statement)

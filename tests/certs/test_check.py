@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 
 import psycopg
 import pytest
@@ -10,9 +11,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
-from certs.check.queries import GUESSES_ALLOWED
+from certs.check.queries import GUESSES_ALLOWED, Visitor, check_now
 from certs.models import Certificate
-from certs.rules import Decision
+from certs.rules import Decision, Status, shown_status
 from certs.status.operations import decide
 from lms.core.access import SYSTEM
 from lms.core.services import Services
@@ -89,6 +90,18 @@ def test_each_check_is_recorded(client: FlaskClient, admin_connection: Admin, ce
         "select address_digest from certs_check where certificate_id = %s limit 1", (certificate.id,)
     ).fetchone() or (b"",)
     assert b"127.0.0.1" not in bytes(digest)  # type: ignore[call-overload]  # psycopg types columns as objects
+
+
+def test_the_database_joins_status_and_calendar_as_the_rule_does(certificate: Certificate, services: Services) -> None:
+    visitor = Visitor(b"somebody", "other")
+    facts = check_now(services.db, visitor, certificate.public_id, certificate.valid_from).facts
+    assert facts
+    window = timedelta(days=facts.renewal_window_days)
+    turns = (facts.valid_from, facts.valid_until - window, facts.valid_until)
+    for today in [turn + timedelta(days=days) for turn in turns for days in (-1, 0, 1)]:
+        told = check_now(services.db, visitor, certificate.public_id, today)
+        assert told.facts == facts
+        assert told.shown is shown_status(Status.VALID, facts.valid_from, facts.valid_until, today, window.days)
 
 
 @pytest.mark.parametrize(

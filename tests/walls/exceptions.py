@@ -50,6 +50,7 @@ DEFINERS = {
     "accounts_open_session": "a request's first step: turns a token's digest into a scope",
     "accounts_register_people": "an employer adds people to the register without being able to read it",
     "accounts_sealed_id_number": "an employer sees one present employee's number, for a stated and audited reason",
+    "certs_check_now": "public check by the unguessable public id: masked facts only, and the record that it was asked",
     "certs_count_unknown": "slows down who guesses certificate addresses: a count, nothing else",
     "certs_find": "public look-up by number and name together: the public id only",
     "certs_leaves_of": "log entries of one certificate by its unguessable public id: hashes only",
