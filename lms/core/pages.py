@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -19,8 +20,10 @@ from werkzeug.exceptions import HTTPException
 from whitenoise import WhiteNoise
 
 from lms.core import i18n, jobs, notify, web
+from lms.core.addresses import Addresses
 from lms.core.errors import Conflict, DomainError, NotFound, Unauthenticated
 from lms.core.i18n import gettext as _
+from lms.core.services import Kernel
 from lms.core.storage import ObjectMissing
 
 log = structlog.get_logger()
@@ -206,18 +209,26 @@ def _nav_items() -> list[dict[str, Any]]:
 
 
 def _make_nav_items() -> list[dict[str, Any]]:
-    actor = web.actor()
-    items = sorted(web.services().kernel.nav, key=lambda item: item.order)
+    return [
+        {**item, "active": request.endpoint == item["endpoint"]}
+        for item in _nav_of(web.services().kernel, web.actor().permissions, i18n.present_language())
+    ]
+
+
+@lru_cache(maxsize=64)
+def _nav_of(kernel: Kernel, permissions: frozenset[str], _language: str) -> list[dict[str, Any]]:
+    """Return the navigation of a role in the present language, which the caller names."""
+    items = sorted(kernel.nav, key=lambda item: item.order)
     return [
         {
             "endpoint": item.endpoint,
-            "label": item.label,
+            "url": url_for(item.endpoint),
+            "label": str(item.label),
             "icon": item.icon,
-            "active": request.endpoint == item.endpoint,
             "badge": None,
         }
         for item in items
-        if actor.can(item.permission)
+        if item.permission in permissions
     ]
 
 
@@ -235,6 +246,7 @@ def install(app: Flask) -> None:
     app.jinja_env.globals.update(
         asset=assets.url,
         icon=assets.icon,
+        url_for=Addresses(),
         slot=_slot,
         can=lambda permission: web.actor().can(permission),
         languages=i18n.LANGUAGES,

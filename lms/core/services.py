@@ -64,7 +64,7 @@ class Subscription:
     inline: bool
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Kernel:
     """The rooms register here; core reads it and so never imports a room."""
 

@@ -44,8 +44,6 @@ class Scope:
     schemes: tuple[str, ...] = ()
 
 
-# The bare login may execute the session look-up and nothing else.
-LOGIN_SCOPE = Scope(ScopeRole.NONE)
 AUTH_SCOPE = Scope(ScopeRole.AUTH)
 PUBLIC_SCOPE = Scope(ScopeRole.PUBLIC)
 AUDIT_SCOPE = Scope(ScopeRole.AUDIT)
@@ -69,12 +67,12 @@ def ask_statement(question: str, guess: Scope | None, *, read_only: bool) -> byt
     """Return the SQL that begins, asks ``question`` as the bare login and then takes the scope ``guess``.
 
     It answers one row whose first column is the answer. Where the question has none there is no
-    row, and the bare login is kept. Raises ValueError for a value that is not plain.
+    row, and the bare login is kept: settings end with their transaction, so each begins without
+    any. Raises ValueError for a value that is not plain.
     """
     taken = f", {_settings(guess, read_only=read_only)}" if guess else ""
-    login = _settings(LOGIN_SCOPE, read_only=read_only)
     asked = f"select answer{taken} from ({question}) as asked(answer)"  # noqa: S608 - by the room that keeps sessions
-    return f"begin; select {login}; {asked}".encode("ascii")
+    return f"begin; {asked}".encode("ascii")
 
 
 def _settings(scope: Scope, *, read_only: bool) -> str:
