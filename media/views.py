@@ -119,6 +119,7 @@ def asset_detail(asset_id: uuid.UUID) -> ResponseReturnValue:
 
 @blueprint.post("/assets/<uuid:asset_id>/preview")
 @web.requires(MediaPermission.ASSET_READ)
+@web.takes_json
 def preview_beat(asset_id: uuid.UUID) -> ResponseReturnValue:
     """Answer the preview's player: looking at one's own video earns nothing and skips freely."""
     found = queries.detail(web.db(), web.actor(), asset_id)

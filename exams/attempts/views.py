@@ -166,11 +166,12 @@ def _result(attempt: Attempt, title: str) -> ResponseReturnValue:
 
 @blueprint.put("/<uuid:attempt_id>/answers")
 @web.requires(P.TAKE)
+@web.takes_json
 def save_answers(attempt_id: uuid.UUID) -> ResponseReturnValue:
     """Save answers; what the reply acknowledges is on disk."""
     now = clock.now()
     try:
-        answers = forms.answers_of(request.get_json(silent=True))
+        answers = forms.answers_of(request.get_json())
         acked = operations.record_answers(web.db(), web.actor(), attempt_id, answers, now)
     except AttemptClosed as error:
         body = jsonify(error=error.code, message=error.text(), state=error.state, server_now=now.isoformat())
@@ -180,6 +181,7 @@ def save_answers(attempt_id: uuid.UUID) -> ResponseReturnValue:
 
 @blueprint.post("/<uuid:attempt_id>/submit")
 @web.requires(P.TAKE)
+@web.takes_json
 def submit(attempt_id: uuid.UUID) -> ResponseReturnValue:
     """Hand in; repeating it changes nothing. Without script the form brings the whole paper along."""
     posted = forms.posted_answers(request.form.to_dict(flat=False))

@@ -15,7 +15,7 @@ from flask import Blueprint, Flask, Response, current_app, g, jsonify, redirect,
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from markupsafe import Markup, escape
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, OperationalError
 from werkzeug.exceptions import HTTPException
 from whitenoise import WhiteNoise
 
@@ -187,6 +187,10 @@ def _on_database_error(error: DBAPIError) -> ResponseReturnValue:
     if error.connection_invalidated or isinstance(error, OperationalError) or state in UNAVAILABLE_CODES:
         log.warning("database_unavailable", incident=web.incident_id())
         return _error_page(503, "unavailable", _("系统正在恢复，请稍后重试；已确认的数据不会丢失"))
+    if isinstance(error, DataError):
+        # A text with a NUL, a number beyond its column: nothing that a page of ours would send.
+        log.warning("input_refused", incident=web.incident_id(), path=request.path, error=type(error.orig).__name__)
+        return _error_page(400, "bad_request", _("请求格式不正确，请返回上一页重试"))
     return _on_crash(error)
 
 

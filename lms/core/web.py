@@ -15,11 +15,13 @@ from flask import session as cookie
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
+from werkzeug.exceptions import UnsupportedMediaType
 
 from lms.core import access, audit
 from lms.core.access import ANONYMOUS, Actor
 from lms.core.errors import Forbidden, Unauthenticated
 from lms.core.i18n import present_language
+from lms.core.requests import ObjectRequest, ShallowJson
 from lms.core.services import Services
 from lms.core.templating import LanguageEnvironment
 from lms.core.tenancy import AUTH_SCOPE, PUBLIC_SCOPE, Scope
@@ -67,6 +69,12 @@ def signed_in(view: View) -> View:
 def own_transactions(view: View) -> View:
     """Mark a view that computes between short transactions which it opens by ``transaction``."""
     view.anzheng_own_transactions = True  # type: ignore[attr-defined]  # read by dispatch
+    return view
+
+
+def takes_json(view: View) -> View:
+    """Mark a view to which a script sends a JSON object; to all others such a body is 415."""
+    view.anzheng_takes_json = True  # type: ignore[attr-defined]  # read by dispatch
     return view
 
 
@@ -151,6 +159,9 @@ class AnzhengFlask(Flask):
     Overrides ``dispatch_request`` and ``jinja_env``, whose use was checked on Flask 3.1.
     """
 
+    request_class = ObjectRequest
+    json_provider_class = ShallowJson
+
     jinja_environment = LanguageEnvironment
 
     @property
@@ -170,6 +181,7 @@ class AnzhengFlask(Flask):
             return super().dispatch_request()
         if permission is None:
             raise Forbidden
+        _check_body(view)
         if getattr(view, "anzheng_ticketed", False):
             return super().dispatch_request()
         if getattr(view, "anzheng_own_transactions", False):
@@ -230,6 +242,16 @@ def _begin(*, read_only: bool) -> Session:
         cookie.clear()
     _state().actor = found
     return session
+
+
+def _check_body(view: object) -> None:
+    """Refuse JSON that is no object, and any where the view reads fields. Raises HTTPException."""
+    if request.method in SAFE_METHODS or not request.is_json:
+        return
+    if not getattr(view, "anzheng_takes_json", False):
+        # Flask-WTF would take the JSON for fields, whose filters expect texts.
+        raise UnsupportedMediaType
+    request.get_json()
 
 
 def _check(permission: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 from exams.bank import commands, operations
+from exams.bank.models import Question
 from lms.core import clock, ids
 from lms.core.access import SYSTEM, Role
 from lms.core.services import Services
@@ -24,6 +25,7 @@ from lms.core.web import AnzhengFlask
 from lms.courses.assignments.models import Assignment
 from lms.courses.catalogue.models import Course, Lesson
 from lms.courses.learning.models import FaceCheck, LessonProgress, Quiz
+from media.models import Asset
 from supervision.warnings.models import WarningCase
 from tests.accounts.staffing import roster_bytes
 from tests.certs import certificate_world as world
@@ -41,7 +43,7 @@ class Arena:
     app: AnzhengFlask
     victims: Mapping[str, object]
     attackers: Mapping[str, FlaskClient]
-    own_enrolment_id: uuid.UUID
+    owners: Mapping[str, FlaskClient]
 
 
 def _add(jobs: Services, model: type[Any], **values: object) -> uuid.UUID:
@@ -58,6 +60,7 @@ def _learner_rows(jobs: Services, worker: Worker, tenant_id: uuid.UUID) -> dict[
     world.settle(worker)
     (certificate,) = world.certificate_rows(jobs, learner.person_id)
     found: dict[str, object] = {
+        "person_id": learner.person_id,
         "employment_id": learner.employment_id,
         "enrolment_id": event.enrolment_id,
         "attempt_id": event.attempt_id,
@@ -102,10 +105,8 @@ def _progress_values() -> dict[str, object]:
 
 def _teaching_rows(jobs: Services) -> dict[str, object]:
     """Let an institution have a video, a course with a lesson, and a bank with a question."""
-    tenant_id, now = ids.new_id(), clock.now()
+    tenant_id, now = world.make_enterprise(jobs), clock.now()
     asset = ready_asset(tenant_id)
-    from media.models import Asset
-
     with jobs.db.transaction(WORKER_SCOPE) as session:
         session.execute(insert(Asset).values(**asset))
     names = {"title_zh": "课程", "title_en": "Course"}
@@ -126,6 +127,7 @@ def _teaching_rows(jobs: Services) -> dict[str, object]:
     video = {"media_asset_id": asset["id"], "duration_s": 60, "quiz_required": False, "pass_score": 80}
     lesson_id = _add(jobs, Lesson, **place, **names, **video, created_at=now)
     return {
+        "institution_id": tenant_id,
         "asset_id": asset["id"],
         "course_id": course_id,
         "lesson_id": lesson_id,
@@ -142,9 +144,7 @@ def _question(jobs: Services, tenant_id: uuid.UUID, bank_code: str) -> uuid.UUID
         document["questions"] = document["questions"][:1]
         drafts = operations.read_questions(json.dumps(document).encode())
         operations.import_questions(session, SYSTEM, bank_code, drafts)
-        from exams.bank.models import Question
-
-        return session.query(Question.id).filter(Question.bank_code == bank_code).one()[0]  # type: ignore[no-any-return]
+        return session.scalars(select(Question.id).where(Question.bank_code == bank_code)).one()
 
 
 def _office_rows(jobs: Services, client: FlaskClient, tenant_id: uuid.UUID, folder: Path) -> dict[str, object]:
@@ -173,38 +173,52 @@ def _office_rows(jobs: Services, client: FlaskClient, tenant_id: uuid.UUID, fold
     }
 
 
-def _attackers(app: AnzhengFlask, jobs: Services) -> tuple[dict[str, FlaskClient], uuid.UUID]:
+def _attackers(app: AnzhengFlask, jobs: Services) -> dict[str, FlaskClient]:
     """Sign in one person of each role, of another enterprise and another county."""
     own = world.make_enterprise(jobs, region_code=world.OTHER_COUNTY)
     office = world.make_department(jobs, region_code=world.OTHER_COUNTY)
     learner = world.make_learner(jobs, own)
-    event = world.pass_exam(jobs, learner, score=10)
+    world.pass_exam(jobs, learner, score=10)
     found = {Role.TRAINEE.value: world.client_for(app, jobs, learner.person_id, own, Role.TRAINEE)}
     for role in Role:
         if role is not Role.TRAINEE:
             tenant = office if role in {Role.REGULATOR, Role.INSPECTOR} else own
             found[role.value] = world.client_for(app, jobs, world.make_official(jobs, tenant, role), tenant, role)
-    return {**found, VISITOR: app.test_client()}, event.enrolment_id
+    return {**found, VISITOR: app.test_client()}
 
 
-@pytest.fixture(scope="session")
-def arena(
-    app: AnzhengFlask, jobs_services: Services, queue_worker: Worker, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Arena]:
-    """Everything there is to attack."""
-    jobs = jobs_services
+def build_arena(app: AnzhengFlask, jobs: Services, worker: Worker, folder: Path) -> Arena:
+    """Make everything there is to attack."""
     tenant_id = world.make_enterprise(jobs)
     admin_id = world.make_official(jobs, tenant_id, Role.ENTERPRISE_ADMIN)
     admin = world.client_for(app, jobs, admin_id, tenant_id, Role.ENTERPRISE_ADMIN)
     victims = {
-        **_learner_rows(jobs, queue_worker, tenant_id),
+        **_learner_rows(jobs, worker, tenant_id),
         **_teaching_rows(jobs),
-        **_office_rows(jobs, admin, tenant_id, tmp_path_factory.mktemp("roster")),
+        **_office_rows(jobs, admin, tenant_id, folder),
         "public_id": "ABCDEFGHJKMNPQRSTVWXYZ2345",
         "payload": "AAAA",
         "rendition": "360p",
         "name": "seg_00001.ts",
         "language": "zh",
     }
-    attackers, own_enrolment_id = _attackers(app, jobs)
-    yield Arena(app, victims, attackers, own_enrolment_id)
+    office = world.make_department(jobs, region_code=world.COUNTY)
+    official_id = world.make_official(jobs, office)
+    teaching = uuid.UUID(str(victims["institution_id"]))
+    owners = {
+        Role.ENTERPRISE_ADMIN.value: admin,
+        Role.REGULATOR.value: world.client_for(app, jobs, official_id, office, Role.REGULATOR),
+        Role.INSTRUCTOR.value: world.client_for(
+            app, jobs, world.make_official(jobs, teaching, Role.INSTRUCTOR), teaching, Role.INSTRUCTOR
+        ),
+        Role.TRAINEE.value: world.client_for(app, jobs, uuid.UUID(str(victims["person_id"])), tenant_id, Role.TRAINEE),
+    }
+    return Arena(app, victims, _attackers(app, jobs), owners)
+
+
+@pytest.fixture(scope="session")
+def arena(
+    app: AnzhengFlask, jobs_services: Services, queue_worker: Worker, tmp_path_factory: pytest.TempPathFactory
+) -> Arena:
+    """One arena for all attacks that leave it standing."""
+    return build_arena(app, jobs_services, queue_worker, tmp_path_factory.mktemp("roster"))

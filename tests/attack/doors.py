@@ -22,23 +22,71 @@ class Door:
 
 
 # Nothing in the address names anybody's row.
-PLAIN = """
-accounts.home accounts.activate accounts.activate_submit accounts.audit_log accounts.verify_audit accounts.profile
-accounts.consent accounts.answer_consent accounts.face accounts.enrol_face accounts.portrait accounts.revoke_session
-accounts.role accounts.switch_role accounts.sign_in accounts.sign_in_submit accounts.sign_out
-accounts_staff.staff_list accounts_staff.codes accounts_staff.all_codes accounts_staff.export
-accounts_staff.import_start accounts_staff.upload accounts_staff.template accounts_staff.new accounts_staff.employ
-certs.my_certificates certs.regulator_list certs.export_regulator certs.staff_list certs.export_staff
-certs_check.find_page certs_check.find certs_check.keys_json certs_check.root_pem certs_check.registry
-certs_check.checkpoint
-core.set_language core.set_theme core.health core.notices core.read_notices
-courses.assignment_list courses.export_assignments courses.new_assignment courses.create_assignment
-courses.course_list courses.new_course courses.create_course courses.question_template courses.home
-courses.my_trainings
-exams.my_exams exams_bank.question_list exams_bank.coverage exams_bank.template
-media.asset_list media.asset_new media.asset_create
-supervision.board supervision.tenant_home supervision.tenant_figures supervision.warning_list
-""".split()
+PLAIN = [
+    "accounts.home",
+    "accounts.activate",
+    "accounts.activate_submit",
+    "accounts.audit_log",
+    "accounts.verify_audit",
+    "accounts.profile",
+    "accounts.consent",
+    "accounts.answer_consent",
+    "accounts.face",
+    "accounts.enrol_face",
+    "accounts.portrait",
+    "accounts.revoke_session",
+    "accounts.role",
+    "accounts.switch_role",
+    "accounts.sign_in",
+    "accounts.sign_in_submit",
+    "accounts.sign_out",
+    "accounts_staff.staff_list",
+    "accounts_staff.codes",
+    "accounts_staff.all_codes",
+    "accounts_staff.export",
+    "accounts_staff.import_start",
+    "accounts_staff.upload",
+    "accounts_staff.template",
+    "accounts_staff.new",
+    "accounts_staff.employ",
+    "certs.my_certificates",
+    "certs.regulator_list",
+    "certs.export_regulator",
+    "certs.staff_list",
+    "certs.export_staff",
+    "certs_check.find_page",
+    "certs_check.find",
+    "certs_check.keys_json",
+    "certs_check.root_pem",
+    "certs_check.registry",
+    "certs_check.checkpoint",
+    "core.set_language",
+    "core.set_theme",
+    "core.health",
+    "core.notices",
+    "core.read_notices",
+    "courses.assignment_list",
+    "courses.export_assignments",
+    "courses.new_assignment",
+    "courses.create_assignment",
+    "courses.course_list",
+    "courses.new_course",
+    "courses.create_course",
+    "courses.question_template",
+    "courses.home",
+    "courses.my_trainings",
+    "exams.my_exams",
+    "exams_bank.question_list",
+    "exams_bank.coverage",
+    "exams_bank.template",
+    "media.asset_list",
+    "media.asset_new",
+    "media.asset_create",
+    "supervision.board",
+    "supervision.tenant_home",
+    "supervision.tenant_figures",
+    "supervision.warning_list",
+]
 
 BEAT = {"session": "0190a000-0000-7000-8000-000000000000", "events": [{"from_s": 0, "to_s": 5, "rate": 1}]}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import re
 import uuid
 
@@ -15,16 +14,16 @@ from lms.core.access import Role
 from lms.core.web import AnzhengFlask
 from tests.attack.conftest import VISITOR, Arena
 from tests.attack.doors import GUARDED, PLAIN, Door
+from tests.attack.reporting import LEAKS, some_address
 
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
-LEAKS = ("Traceback", "psycopg", "sqlalchemy", "OperationalError", "Werkzeug")
 
 
-def _rules(app: AnzhengFlask) -> list[Rule]:
+def rules_of(app: AnzhengFlask) -> list[Rule]:
     return sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule)
 
 
-def _path(app: AnzhengFlask, rule: Rule, values: dict[str, object]) -> str:
+def path_of(app: AnzhengFlask, rule: Rule, values: dict[str, object]) -> str:
     wanted = {name: values[name] for name in rule.arguments}
     built = rule.build({name: rule._converters[name].to_python(str(value)) for name, value in wanted.items()})
     assert built, rule
@@ -43,8 +42,7 @@ def _strangers(rule: Rule) -> dict[str, object]:
 
 
 def _knock(client: FlaskClient, path: str, method: str, door: Door) -> TestResponse:
-    # From another address each time: the public check counts look-ups by address.
-    address = {"REMOTE_ADDR": f"10.{random.randrange(256)}.{random.randrange(256)}.{random.randrange(256)}"}
+    address = some_address()
     if method == "GET":
         return client.get(path, environ_base=address)
     if door.json is not None:
@@ -62,13 +60,13 @@ def _visible(answer: TestResponse) -> str:
 
 def test_every_route_stands_in_the_table(app: AnzhengFlask) -> None:
     known = {*PLAIN, *GUARDED}
-    routes = {rule.endpoint for rule in _rules(app)}
+    routes = {rule.endpoint for rule in rules_of(app)}
     assert routes - known == set()
     assert known - routes == set()
-    assert {rule.endpoint for rule in _rules(app) if rule.arguments} == set(GUARDED)
+    assert {rule.endpoint for rule in rules_of(app) if rule.arguments} == set(GUARDED)
 
 
-def _allowed(app: AnzhengFlask, endpoint: str, role: str) -> bool | None:
+def is_allowed(app: AnzhengFlask, endpoint: str, role: str) -> bool | None:
     """Tell whether the role passes the guard; None when everybody may come."""
     permission = app.view_functions[endpoint].anzheng_permission  # type: ignore[attr-defined]  # set by the house
     if permission == "":
@@ -81,13 +79,13 @@ def _allowed(app: AnzhengFlask, endpoint: str, role: str) -> bool | None:
 @pytest.mark.parametrize("role", [*Role, VISITOR])
 def test_what_belongs_to_others_is_not_there(arena: Arena, role: str) -> None:
     client, wrong = arena.attackers[str(role)], []
-    for rule in _rules(arena.app):
+    for rule in rules_of(arena.app):
         if rule.endpoint not in GUARDED:
             continue
-        door, allowed = GUARDED[rule.endpoint], _allowed(arena.app, rule.endpoint, str(role))
+        door, allowed = GUARDED[rule.endpoint], is_allowed(arena.app, rule.endpoint, str(role))
         for method in sorted((rule.methods or set()) & METHODS):
-            foreign = _knock(client, _path(arena.app, rule, dict(arena.victims)), method, door)
-            nothing = _knock(client, _path(arena.app, rule, {**arena.victims, **_strangers(rule)}), method, door)
+            foreign = _knock(client, path_of(arena.app, rule, dict(arena.victims)), method, door)
+            nothing = _knock(client, path_of(arena.app, rule, {**arena.victims, **_strangers(rule)}), method, door)
             expected = door.foreign
             if allowed is False:
                 expected = frozenset({401, 302} if role == VISITOR else {403})
@@ -103,8 +101,8 @@ def test_what_belongs_to_others_is_not_there(arena: Arena, role: str) -> None:
 
 def test_other_methods_are_refused(arena: Arena) -> None:
     by_path: dict[str, set[str]] = {}
-    for rule in _rules(arena.app):
-        by_path.setdefault(_path(arena.app, rule, dict(arena.victims)), set()).update(rule.methods or ())
+    for rule in rules_of(arena.app):
+        by_path.setdefault(path_of(arena.app, rule, dict(arena.victims)), set()).update(rule.methods or ())
     wrong = []
     for path, methods in by_path.items():
         for method in METHODS - methods:
@@ -119,9 +117,9 @@ def test_every_change_wants_the_token(arena: Arena) -> None:
     arena.app.config["WTF_CSRF_ENABLED"] = True
     wrong = []
     try:
-        for rule in _rules(arena.app):
+        for rule in rules_of(arena.app):
             for method in (rule.methods or set()) & {"POST", "PUT", "PATCH", "DELETE"}:
-                path = _path(arena.app, rule, dict(arena.victims))
+                path = path_of(arena.app, rule, dict(arena.victims))
                 for client in arena.attackers.values():
                     door = GUARDED.get(rule.endpoint, Door())
                     answer = _knock(client, path, method, door)

@@ -214,12 +214,18 @@ def test_without_an_identity_nothing_is_credited(school: School) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [None, [], {"session": "x", "events": []}, {"session": str(uuid.uuid4()), "events": [{"from_s": "1"}]}]
+    ("body", "status"),
+    [
+        (None, 415),
+        ([], 400),
+        ({"session": "x", "events": []}, 422),
+        ({"session": str(uuid.uuid4()), "events": [{"from_s": "1"}]}, 422),
+    ],
 )
-def test_a_malformed_report_is_refused(school: School, body: object) -> None:
+def test_a_malformed_report_is_refused(school: School, body: object, status: int) -> None:
     student = school.trainee()
     answer = student.client.post(f"{student.lesson_url}/beat", json=body)
-    assert answer.status_code == 422
+    assert answer.status_code == status
 
 
 def test_a_foreign_enrolment_is_not_there(school: School) -> None:

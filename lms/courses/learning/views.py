@@ -106,11 +106,12 @@ def lesson_page(enrolment_id: uuid.UUID, lesson_id: uuid.UUID) -> ResponseReturn
 
 @bp.post("/learn/<uuid:enrolment_id>/lessons/<uuid:lesson_id>/beat")
 @web.requires(P.LEARN)
+@web.takes_json
 def beat(enrolment_id: uuid.UUID, lesson_id: uuid.UUID) -> ResponseReturnValue:
     """Take the player's report; what counts is decided here."""
-    body = request.get_json(silent=True)
-    playback_id = web.uuid_or_none(str(body.get("session"))) if isinstance(body, dict) else None
-    played = rules.parse_events(body.get("events")) if isinstance(body, dict) else None
+    body = request.get_json()
+    playback_id = web.uuid_or_none(str(body.get("session")))
+    played = rules.parse_events(body.get("events"))
     if playback_id is None or played is None:
         raise BadBeat
     outcome = operations.record_beat(
