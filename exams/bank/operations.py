@@ -12,6 +12,7 @@ from sqlalchemy import insert, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
+import lms.accounts.api as accounts
 from exams.bank import queries, rules
 from exams.bank.access import access_own_bank
 from exams.bank.adapters import sheets
@@ -24,6 +25,8 @@ from lms.core.errors import Invalid
 from lms.core.i18n import gettext as _
 
 EXPORT = "exams.bank_export"
+# The largest file that the spreadsheet's 20,000 rows can fill, at the 1.5 kB of a question.
+FILE_BYTES_MAX = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,14 @@ class LoadReport:
 
 
 def read_questions(data: bytes) -> list[tuple[str, Draft]]:
-    """Read a file of questions as (place, draft). Raises UnreadableFile."""
+    """Read a file of questions as (place, draft).
+
+    Raises UnreadableFile, or what ``accounts.check_workbook`` says of a spreadsheet.
+    """
+    if len(data) > FILE_BYTES_MAX:
+        raise UnreadableFile
+    if data.startswith(sheets.XLSX_SIGNATURE):
+        accounts.check_workbook(data)
     return drafts_of(sheets.read_file(data))
 
 

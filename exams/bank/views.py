@@ -206,7 +206,7 @@ def import_questions(bank_code: str) -> ResponseReturnValue:
     refusal = None
     if form.validate_on_submit():
         try:
-            drafts = operations.read_questions(form.file.data.read())
+            drafts = operations.read_questions(form.file.data.read(operations.FILE_BYTES_MAX + 1))
             report = operations.import_questions(web.db(), web.actor(), bank_code, drafts)
         except QuestionsRefused as error:
             problems, refusal = error.problems, error.text()

@@ -53,6 +53,7 @@ from lms.accounts.queries import (
 )
 from lms.accounts.sign_in.operations import issue_activation_code, issue_activation_codes, open_account
 from lms.accounts.sign_in.roles import grant_role, revoke_role
+from lms.accounts.staff.workbooks import check_workbook
 
 __all__ = [
     "EmploymentView",
@@ -71,6 +72,7 @@ __all__ = [
     "administrators_of",
     "advice_texts",
     "answer_consent",
+    "check_workbook",
     "confirm_identity",
     "employ",
     "employment",

@@ -43,7 +43,7 @@ def read_file(data: bytes) -> list[tuple[str, dict[str, Any]]]:
     """
     try:
         return _read_xlsx(data) if data.startswith(XLSX_SIGNATURE) else read_document(json.loads(data))
-    except (ValueError, KeyError, TypeError, AttributeError, CalamineError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, CalamineError):
         raise UnreadableFile from None
 
 

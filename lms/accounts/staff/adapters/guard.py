@@ -49,7 +49,7 @@ def sniff(data: bytes, limits: Limits) -> str:
     if not data.strip():
         raise EmptyFile
     if data.startswith(ZIP):
-        _check_workbook(data, limits)
+        check_workbook(data, limits)
         return "xlsx"
     if data.startswith(OLE):
         raise EncryptedFile if ENCRYPTED_STREAM in data else WrongFileType(kind=_("旧版 .xls 工作簿"))
@@ -63,7 +63,8 @@ def sniff(data: bytes, limits: Limits) -> str:
     return "csv"
 
 
-def _check_workbook(data: bytes, limits: Limits) -> None:
+def check_workbook(data: bytes, limits: Limits) -> None:
+    """Raise a RosterRefused unless the archive is a workbook that a reader may lay out in memory."""
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
     except (zipfile.BadZipFile, ValueError, OSError):
