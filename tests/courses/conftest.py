@@ -7,13 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from lms.app import build_kernel, create_app
-from lms.core import bootstrap, ids
-from lms.core.access import Role
+from lms.core import bootstrap
 from lms.core.recognition import Recognition
 from lms.core.services import Services
-from lms.courses.demo import publish_demo_course
 from tests.conftest import Instance
-from tests.courses.school import School, add_asset, tenant_actor
+from tests.courses.school import School, course_of_the_programme
 from tests.sessions import HandedSessions
 
 
@@ -26,9 +24,6 @@ def school(instance: Instance, jobs_services: Services) -> Iterator[School]:
     services = bootstrap.build_services(instance.settings, kernel, admin=instance.admin)
     app = create_app(services=services)
     app.config.update(WTF_CSRF_ENABLED=False, PROPAGATE_EXCEPTIONS=False)
-    institution = tenant_actor(ids.new_id(), Role.INSTRUCTOR)
-    assert institution.tenant_id
-    asset_id = add_asset(jobs_services, institution.tenant_id)
-    course_id = publish_demo_course(services, institution, asset_id)
+    institution, course_id = course_of_the_programme(services, jobs_services)
     yield School(app, services, jobs_services, institution, course_id, sessions)
     services.db.dispose()

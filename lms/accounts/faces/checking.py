@@ -232,7 +232,9 @@ def _keep(
     outcome = result.outcome.value if result else "confirmed_by_admin"
     advice = tuple(str(code) for code in result.advice) if result else ()
     check = FaceCheck(outcome, advice, ids.new_id(), result.engine_id if result else "none")
-    key = _store_evidence(services, check.verification_id, frames)
+    # What is no picture shows nobody anything, and may be worse.
+    pictures = () if any(code in faces.IMAGE_REFUSALS for code in advice) else frames
+    key = _store_evidence(services, check.verification_id, pictures)
     try:
         with services.db.transaction(scope_of(actor)) as session:
             session.execute(

@@ -13,12 +13,13 @@ from typing import Protocol, cast
 
 from lms.core.faces.comparing import (
     FRAMES_MAX,
+    PIXELS_MAX,
     decide,
     enrol,
     template_similarity,
     verify,
 )
-from lms.core.faces.decoding import MAX_BYTES, MAX_SIDE_PX, decode_picture
+from lms.core.faces.decoding import IMAGE_REFUSALS, MAX_BYTES, MAX_SIDE_PX, decode_picture
 from lms.core.faces.errors import (
     EngineUnavailable,
     FaceRejected,
@@ -46,8 +47,10 @@ __all__ = [
     "DEFAULT_ENGINE",
     "ENGINES",
     "FRAMES_MAX",
+    "IMAGE_REFUSALS",
     "MAX_BYTES",
     "MAX_SIDE_PX",
+    "PIXELS_MAX",
     "PORTRAIT_MAX_BYTES",
     "Advice",
     "Band",

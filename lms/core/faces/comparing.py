@@ -10,7 +10,7 @@ from itertools import combinations
 import numpy as np
 
 from lms.core.faces.decoding import decode_picture
-from lms.core.faces.errors import FaceRejected, TemplateMismatch
+from lms.core.faces.errors import FaceRejected, ImageRefused, TemplateMismatch
 from lms.core.faces.model import (
     Band,
     Embedding,
@@ -34,6 +34,9 @@ from lms.core.faces.thresholds import QualityLimits, quality_limits
 FRAMES_MAX = 40
 """More than a challenge sends (8 to 15 frames an action); bounds the work that one request can cause."""
 
+PIXELS_MAX = 64_000_000
+"""Of all frames together, which are held at 3 bytes a pixel: five photographs of 12 megapixels, 69 frames of 720p."""
+
 BEST_FRAMES = 3
 
 
@@ -55,7 +58,7 @@ def enrol(engine: FaceEngine, frames: Sequence[bytes], *, frames_min: int = 3) -
     are no picture.
     """
     _require_count(frames, frames_min)
-    looks = [_look(engine, frame, quality_limits("enrolment")) for frame in frames]
+    looks = _looks(engine, frames, quality_limits("enrolment"))
     usable = [(look.picture, look.face) for look in looks if look.face is not None]
     if len(usable) < len(looks):
         raise FaceRejected(_advice_of(looks))
@@ -78,7 +81,7 @@ def verify(engine: FaceEngine, template: Template, frames: Sequence[bytes], *, p
     band = engine.thresholds.for_purpose(purpose)
     enrolled = _vector_of(engine, template)
     _require_count(frames, 1)
-    looks = [_look(engine, frame, quality_limits("verification")) for frame in frames]
+    looks = _looks(engine, frames, quality_limits("verification"))
     advice = _advice_of(looks)
     best = _best(looks)
     if not best or Advice.SEVERAL_FACES in advice:
@@ -109,6 +112,18 @@ def _require_count(frames: Sequence[bytes], frames_min: int) -> None:
         raise FaceRejected((Advice.TOO_FEW_FRAMES,))
     if len(frames) > FRAMES_MAX:
         raise FaceRejected((Advice.TOO_MANY_FRAMES,))
+
+
+def _looks(engine: FaceEngine, frames: Sequence[bytes], limits: QualityLimits) -> list[_Look]:
+    """Look at every frame. Flat pictures pack so well that their bytes bound nothing, hence the sum of pixels."""
+    found, seen_px = [], 0
+    for frame in frames:
+        look = _look(engine, frame, limits)
+        seen_px += look.picture.shape[0] * look.picture.shape[1]
+        if seen_px > PIXELS_MAX:
+            raise ImageRefused("image_too_large")
+        found.append(look)
+    return found
 
 
 def _look(engine: FaceEngine, frame: bytes, limits: QualityLimits) -> _Look:

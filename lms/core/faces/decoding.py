@@ -14,6 +14,7 @@ from lms.core.faces.model import Picture
 
 MAX_BYTES = 2 * 1024 * 1024
 MAX_SIDE_PX = 4096
+IMAGE_REFUSALS = frozenset({"image_too_heavy", "image_not_jpeg_or_png", "image_too_large", "image_unreadable"})
 _MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr"})
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
 
