@@ -67,6 +67,12 @@ def _safe_next(target: str | None) -> str:
     return path if path.startswith("/") and not path.startswith("//") else "/"
 
 
+def _cookie_terms() -> dict[str, Any]:
+    """Return how a choice is kept: for a year, for this site, out of reach of scripts."""
+    secure = web.services().settings.secure_cookies
+    return {"max_age": YEAR_S, "samesite": "Lax", "httponly": True, "secure": secure}
+
+
 @blueprint.post("/language")
 @web.public
 def set_language() -> ResponseReturnValue:
@@ -74,7 +80,7 @@ def set_language() -> ResponseReturnValue:
     response = redirect(_safe_next(request.form.get("next") or request.referrer))
     chosen = request.form.get("language", "")
     if chosen in i18n.LANGUAGES:
-        response.set_cookie(i18n.LANGUAGE_COOKIE, chosen, max_age=YEAR_S, samesite="Lax", httponly=True)
+        response.set_cookie(i18n.LANGUAGE_COOKIE, chosen, **_cookie_terms())
     return response
 
 
@@ -85,7 +91,7 @@ def set_theme() -> ResponseReturnValue:
     response = redirect(_safe_next(request.form.get("next") or request.referrer))
     chosen = request.form.get("theme", "")
     if chosen in {"light", "dark", "auto"}:
-        response.set_cookie("theme", chosen, max_age=YEAR_S, samesite="Lax")
+        response.set_cookie("theme", chosen, **_cookie_terms())
     return response
 
 
