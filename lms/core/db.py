@@ -125,6 +125,13 @@ class Database:
         session.flush()
         _send(session.connection().connection, enter_statement(scope, read_only=read_only, begin=False))
 
+    @staticmethod
+    def end_reading(session: Session) -> None:
+        """Commit and close a transaction that may only read; a page that wants to write fails here."""
+        session.flush()
+        _send(session.connection().connection, b"commit")
+        session.close()
+
     def dispose(self) -> None:
         """Close all connections."""
         self.engine.dispose()
@@ -144,7 +151,7 @@ def _send(connection: PoolProxiedConnection, statement: bytes) -> bytes | None:
     if driver is None:
         raise ConnectionLost("begin", None, RuntimeError("no connection"))
     result = driver.pgconn.exec_(statement)
-    if result.status == ExecStatus.TUPLES_OK:
+    if result.status in {ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK}:
         return result.get_value(0, 0) if result.ntuples else None
     error = error_from_result(result)
     if driver.pgconn.status != ConnStatus.OK:

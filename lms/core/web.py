@@ -190,9 +190,7 @@ class AnzhengFlask(Flask):
 
     def _dispatch_staged(self, permission: str) -> ResponseReturnValue:
         if cookie.get(SESSION_COOKIE_KEY):
-            session = _begin(read_only=True)
-            session.rollback()
-            session.close()
+            services().db.end_reading(_begin(read_only=True))
         _check(permission)
         response = self.make_response(super().dispatch_request())
         _record_reads()
@@ -209,7 +207,7 @@ class AnzhengFlask(Flask):
                 session.rollback()
                 _write_after_rollback()
             else:
-                session.commit()
+                _end(session, read_only=read_only)
                 _record_reads()
         except BaseException:
             _give_up(session)
@@ -219,6 +217,13 @@ class AnzhengFlask(Flask):
         state.session = None
         session.close()
         return response
+
+
+def _end(session: Session, *, read_only: bool) -> None:
+    if read_only:
+        services().db.end_reading(session)
+    else:
+        session.commit()
 
 
 def _give_up(session: Session) -> None:
