@@ -16,6 +16,7 @@ from certs import rules
 from certs.models import Certificate, Scheme, StatusEvent
 from certs.rules import Shown, Status
 from lms.core.paging import Page, paginate
+from lms.core.prepared import Prepared
 from lms.core.tenancy import ALL, Scope
 
 EXPORT_BATCH = 2_000
@@ -98,7 +99,7 @@ class Filter:
 
 def certificates_of(session: Session, person_id: uuid.UUID, today: date) -> list[CertificateView]:
     """Return a person's issued certificates within the scope, the newest first."""
-    rows = session.connection().execute(_ISSUED_TO, {"person_id": person_id})
+    rows = _ISSUED_TO.rows(session, person_id=person_id)
     return [_view(row, today) for row in rows]
 
 
@@ -182,7 +183,7 @@ def _base() -> Select[Any]:
 
 
 # Made once: the learner's home asks it, and putting a statement together costs as much as asking it.
-_ISSUED_TO = (
+_ISSUED_TO = Prepared(
     _base()
     .where(Certificate.person_id == bindparam("person_id"), Certificate.state == "issued")
     .order_by(Certificate.id.desc())

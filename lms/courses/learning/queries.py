@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from lms.accounts import api as accounts
 from lms.core import notify
 from lms.core.errors import NotFound
+from lms.core.prepared import Prepared
 from lms.courses.catalogue.queries import LessonView
 from lms.courses.learning import rules
 from lms.courses.learning.models import Credit, Enrolment, EnrolmentState, FaceCheck, LessonProgress, Quiz
@@ -246,19 +247,19 @@ def _record_statement() -> Select[Any]:
 
 
 # Made once: putting a statement together costs a page as much as asking it.
-_RECORD = _record_statement()
+_RECORD = Prepared(_record_statement())
 
 
 def learner_record(session: Session, person_id: uuid.UUID, tenant_id: uuid.UUID | None, year: int) -> LearnerRecord:
     """Return what the learner's own pages show, in one statement; nothing of cancelled enrolments."""
-    values = {
-        "person_id": person_id,
-        "tenant_id": tenant_id,
-        "begins": date(year, 1, 1),
-        "ends": date(year + 1, 1, 1),
-        "since": datetime(year, 1, 1, tzinfo=UTC),
-    }
-    rows = session.connection().execute(_RECORD, values).all()
+    rows = _RECORD.rows(
+        session,
+        person_id=person_id,
+        tenant_id=tenant_id,
+        begins=date(year, 1, 1),
+        ends=date(year + 1, 1, 1),
+        since=datetime(year, 1, 1, tzinfo=UTC),
+    )
     credited_s, passed, marked, unread, workplace = rows[0][:5]
     # The outer joins leave the columns of both empty for whoever has none.
     enrolments = [EnrolmentView(*row[5:19]) for row in rows if row[5] is not None]
