@@ -59,7 +59,7 @@ class TrueTypeFont:
         self.scale = 1000 / units_per_em
         self.bbox: tuple[int, ...] = struct.unpack_from(">4h", head, 36)
         self.ascent, self.descent = struct.unpack_from(">2h", hhea, 4)
-        self.cap_height: int = struct.unpack_from(">h", self._table("OS/2"), 88)[0]
+        self.cap_height = self._cap_height()
         self._long_metrics: int = struct.unpack_from(">H", hhea, 34)[0]
         count: int = struct.unpack_from(">H", self._table("maxp"), 4)[0]
         loca = self._table("loca")
@@ -114,6 +114,12 @@ class TrueTypeFont:
     def _table(self, tag: str) -> bytes:
         offset, length = self._tables[tag]
         return self._data[offset : offset + length]
+
+    def _cap_height(self) -> int:
+        """The height of capitals; the ascent where OS/2 does not tell it (before version 2, as in Hanazono)."""
+        os2 = self._table("OS/2")
+        height: int = struct.unpack_from(">h", os2, 88)[0] if len(os2) >= 90 else self.ascent
+        return height
 
     def _fixed_tables(self, head: bytes) -> dict[str, bytes]:
         # The checksum of the whole file is left 0 (readers ignore it) and the offsets are always written long.
