@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from certs.issue.operations import retry_failed
 from certs.keys.operations import make_keys, root_pems
+from certs.keys.revocation import revoke_key
 from certs.models import Certificate
 from certs.registry import verification
 from certs.registry.operations import sequence_all
@@ -57,6 +58,21 @@ def certs_root(build: Build, file: Path) -> None:
     services = build("jobs")
     with services.db.transaction(WORKER_SCOPE, read_only=True) as session:
         file.write_text("".join(root_pems(session)), encoding="ascii")
+
+
+@certs_group.command("revoke-key")
+@click.argument("key_id")
+@click.option("--reason", required=True, help="why; stands in the audit log")
+@click.pass_obj
+def certs_revoke_key(build: Build, key_id: str, reason: str) -> None:
+    """Stop believing a document key from now on; what the register entered before stays good."""
+    services = build("jobs")
+    try:
+        with services.db.transaction(WORKER_SCOPE) as session:
+            revoke_key(session, SYSTEM, key_id, reason=reason)
+    except Conflict as error:
+        raise click.ClickException("no document key in force has this id") from error
+    click.echo("revoked")
 
 
 @certs_group.command("failed")

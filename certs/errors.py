@@ -48,5 +48,12 @@ class GuessingTooOften(TooMany):
     code = "guessing_too_often"
 
 
+class NoFile(Invalid):
+    """A verification was asked for without a file."""
+
+    code = "no_file"
+    message = _("请选择要验证的证书文件（PDF）")
+
+
 class NoKeys(RuntimeError):
     """The instance has no issuing keys yet; ``anzheng certs init`` makes them."""

@@ -51,7 +51,10 @@ class Scheme(Base):
 
 
 class IssuerKey(Base):
-    """The public half of a key; the newest of a kind signs, all of them are believed."""
+    """The public half of a key; the newest of a kind signs, all of them are believed.
+
+    A revoked one signs no more, and a document that the register did not enter before ``revoked_at`` is refused.
+    """
 
     __tablename__ = "certs_issuer_key"
     __table_args__ = (
@@ -66,6 +69,7 @@ class IssuerKey(Base):
     certificate_pem: Mapped[str | None] = mapped_column(Text)
     chain_pem: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
 
 
 class IssuerSecret(Base):
@@ -101,6 +105,7 @@ class Certificate(Base):
         Index("ix_certs_certificate_tenant_id", "tenant_id", "id"),
         Index("ix_certs_certificate_region_code", "region_code", "id"),
         Index("ix_certs_certificate_number", "number"),
+        Index("ix_certs_certificate_pdf_sha256", "pdf_sha256"),
         Index("ix_certs_certificate_holder_name", "holder_name"),
         Index("ix_certs_certificate_unissued", "queued_at", postgresql_where="state <> 'issued'"),
     )

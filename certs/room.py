@@ -10,6 +10,8 @@ from certs.events import CertificateIssued, CertificateStatusChanged
 from certs.issue.handlers import on_attempt_graded
 from certs.issue.tasks import ISSUE_TASK, issue, queue_stale
 from certs.registry.operations import sequence_all
+from certs.verify import views as verify_views
+from certs.verify.commands import verify_command
 from certs.views import blueprint, earned_notice, home_strip, staff_strip
 from exams.events import AttemptGraded
 from lms.core.access import Role
@@ -23,7 +25,8 @@ QUEUE_STALE_EVERY_S = 60.0
 
 def register(kernel: Kernel) -> None:
     """Register pages, rights, jobs and the sequencer."""
-    kernel.blueprints.extend((blueprint, check_blueprint))
+    kernel.blueprints.extend((blueprint, check_blueprint, verify_views.blueprint))
+    kernel.installers.append(verify_views.install)
     for event_type in (CertificateIssued, CertificateStatusChanged):
         kernel.events.setdefault(event_type.__name__, event_type)
     kernel.subscribe(AttemptGraded, on_attempt_graded, name="certs.on_attempt_graded")
@@ -33,7 +36,7 @@ def register(kernel: Kernel) -> None:
     kernel.ticker("certs.queue_stale", queue_stale, every_s=QUEUE_STALE_EVERY_S)
     kernel.reference_steps.append((REFERENCE_ORDER, load_reference))
     kernel.demo_steps.append((50, demo.make))
-    kernel.commands.extend((certs_group, registry_group))
+    kernel.commands.extend((certs_group, registry_group, verify_command))
     kernel.slot("courses.home", home_strip)
     kernel.slot("exams.passed", earned_notice)
     kernel.slot("accounts.staff.person", staff_strip)

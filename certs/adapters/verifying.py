@@ -1,139 +1,176 @@
-"""Judges certificate files more strictly than PDF readers do.
+"""Judges certificate files more strictly than PDF readers do, and lets no stranger's file near a parser of PDF.
 
 Readers call a file valid that was appended to after signing ("not total document signed" stands in small print), and
 some do not look at the signing certificate attribute. A certificate here is one revision, signed from first to last
 byte, by a chain that ends in a pinned root.
+
+The order is the defence: bytes first, then the signature over them, then its chain. Only what one of our own issuers
+has signed whole is read as a document, so nobody else's nested objects or packed streams are ever followed.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import io
+import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-from asn1crypto import pem, x509
+from asn1crypto import cms, pem, x509
 from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.ades.report import AdESFailure, AdESIndeterminate
 from pyhanko.sign.fields import MDPPerm
-from pyhanko.sign.validation import EmbeddedPdfSignature, SignatureCoverageLevel, validate_pdf_signature
+from pyhanko.sign.validation import (
+    EmbeddedPdfSignature,
+    SignatureCoverageLevel,
+    StandardCMSSignatureStatus,
+    async_validate_detached_cms,
+)
 from pyhanko_certvalidator import ValidationContext
+
+from certs.adapters.filebytes import SignedBytes, look_at
+from certs.adapters.verdict import PdfVerdict, Step
+
+__all__ = ["PdfVerdict", "Step", "verify_pdf"]
 
 _SUBFILTER: Final = "/ETSI.CAdES.detached"
 _DIGESTS: Final = frozenset({"sha256", "sha384", "sha512"})
-_HEX: Final = frozenset(b"0123456789abcdefABCDEF")
+# Signer, issuing authority and root, twice over. Paths are searched among all of them, so few there must be.
+_CERTIFICATES_MAX: Final = 6
+# Clocks of signer and verifier may differ by this much.
+_CLOCK_TOLERANCE: Final = timedelta(minutes=5)
+_OUTSIDE_VALIDITY: Final = frozenset(
+    {
+        AdESIndeterminate.EXPIRED,
+        AdESIndeterminate.NOT_YET_VALID,
+        AdESIndeterminate.OUT_OF_BOUNDS_NO_POE,
+        AdESIndeterminate.OUT_OF_BOUNDS_NOT_REVOKED,
+        AdESFailure.NOT_YET_VALID,
+    }
+)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PdfVerdict:
-    """What a file proves. `problems` are codes in English, empty exactly when the certificate is genuine.
-
-    `signer_subject` and `signed_at` (claimed by the signer) mean nothing unless `genuine`.
-    """
-
-    intact: bool
-    trusted: bool
-    covers_whole_file: bool
-    single_revision: bool
-    signer_subject: str | None
-    signed_at: datetime | None
-    problems: tuple[str, ...]
-
-    @property
-    def genuine(self) -> bool:
-        """No problem of any kind was found."""
-        return not self.problems
+# pyHanko logs a traceback for each untrusted chain; here those are ordinary answers, and strangers' files make them.
+logging.getLogger("pyhanko.sign.validation").setLevel(logging.CRITICAL)
 
 
 def verify_pdf(pdf: bytes, roots: Sequence[bytes], at: datetime) -> PdfVerdict:
-    """Checks the file against the pinned `roots` (PEM or DER) as of the moment `at` (aware).
+    """Checks the file against the pinned `roots` (PEM, several in one allowed, or DER) as of the moment `at` (aware).
 
-    Never raises for a bad file. No network is used: revocation of the signing certificate is the registry's to know.
-    Problem codes: unreadable, signature_count, subfilter, byte_range, revisions, certification, digest_algorithm,
-    signing_certificate, not_intact, not_trusted.
+    The chain is judged at the time that the signature claims, which must not lie after `at`; without one, at `at`.
+    Never raises for a bad file. No network is used: revocation of the signing key is the registry's to know. So is the
+    spelling of the signature itself (case of its digits, unsigned framing of its CMS): all files that differ only there
+    are equally well signed, and the registry's digest names the one that was issued.
+    Problem codes, by step: unreadable | signature_count, byte_range, revisions | cms, digest_algorithm,
+    signing_certificate | not_intact, not_valid | unknown_root, not_trusted, outside_validity, signed_in_future |
+    structure, subfilter, certification.
     """
+    found = look_at(pdf)
+    if not found.is_pdf:
+        return PdfVerdict(problems=("unreadable",), reached=Step.FILE)
+    single = found.revisions == 1
+    problems = () if single else ("revisions",)
+    signed = found.signed
+    if signed is None:
+        return PdfVerdict(single_revision=single, problems=("signature_count", *problems), reached=Step.BYTES)
+    if not signed.covers_whole_file:
+        problems = ("byte_range", *problems)
+    so_far = PdfVerdict(
+        covers_whole_file=signed.covers_whole_file,
+        single_revision=single,
+        signed_at=signed.claimed_at,
+        problems=problems,
+        reached=Step.BYTES,
+    )
+    if not signed.cms:
+        return so_far
     try:
-        return _verdict(pdf, roots, at)
-    except Exception:  # noqa: BLE001 - parsers of hostile files fail in unlisted ways; each of them is a refusal
-        return _refused("unreadable")
+        verdict = _signature(signed, so_far, [each for root in roots for each in _certificates(root)], at)
+    except Exception:  # noqa: BLE001 - parsers of hostile structures fail in unlisted ways; each of them is a refusal
+        return _with(so_far, Step.CMS, "cms")
+    return _document(pdf, signed, verdict) if verdict.genuine else verdict
 
 
-def _verdict(pdf: bytes, roots: Sequence[bytes], at: datetime) -> PdfVerdict:
-    reader = PdfFileReader(io.BytesIO(pdf))
-    signatures = reader.embedded_signatures
-    if len(signatures) != 1:
-        return _refused("signature_count")
-    signature = signatures[0]
+def _with(verdict: PdfVerdict, reached: Step, *problems: str, **more: Any) -> PdfVerdict:
+    return replace(verdict, reached=reached, problems=(*verdict.problems, *problems), **more)
+
+
+def _certificates(data: bytes) -> list[x509.Certificate]:
+    if not pem.detect(data):
+        return [x509.Certificate.load(data)]
+    return [x509.Certificate.load(der) for _name, _headers, der in pem.unarmor(data, multiple=True)]
+
+
+def _signature(signed: SignedBytes, so_far: PdfVerdict, roots: Sequence[x509.Certificate], at: datetime) -> PdfVerdict:
+    """The signature over its bytes and the chain behind it."""
+    content = cms.ContentInfo.load(signed.cms, strict=True)
+    if content["content_type"].native != "signed_data":
+        return _with(so_far, Step.CMS, "cms")
+    data = content["content"]
+    if len(data["signer_infos"]) != 1 or len(data["certificates"]) > _CERTIFICATES_MAX:
+        return _with(so_far, Step.CMS, "cms")
     context = ValidationContext(
-        trust_roots=[_certificate(root) for root in roots],
-        moment=at,
+        trust_roots=list(roots),
+        moment=min(signed.claimed_at or at, at),
         allow_fetching=False,
         revocation_mode="soft-fail",
     )
-    status = validate_pdf_signature(signature, context)
-    intact = bool(status.intact and status.valid)
-    single = reader.xrefs.total_revisions == 1
-    whole = status.coverage == SignatureCoverageLevel.ENTIRE_FILE and _range_is_whole(pdf, signature)
-    found = (
-        ("subfilter", signature.sig_object.get("/SubFilter") != _SUBFILTER),
-        ("byte_range", not whole),
-        ("revisions", not single),
-        ("certification", not _forbids_changes(reader, signature) or not status.docmdp_ok),
-        ("digest_algorithm", signature.md_algorithm.lower() not in _DIGESTS),
-        ("signing_certificate", not _names_its_certificate(signature)),
-        ("not_intact", not intact),
-        ("not_trusted", not status.trusted),
+    status = asyncio.run(async_validate_detached_cms(signed.content, data, context))
+    signer_info = data["signer_infos"][0]
+    structure = (
+        ("digest_algorithm", status.md_algorithm.lower() not in _DIGESTS),
+        ("signing_certificate", not _names_its_certificate(signer_info, status.signing_cert)),
+        ("not_intact", not status.intact),
+        ("not_valid", not status.valid),
     )
-    return PdfVerdict(
-        intact=intact,
-        trusted=bool(status.trusted),
-        covers_whole_file=whole,
-        single_revision=single,
-        signer_subject=str(signature.signer_cert.subject.human_friendly),
-        signed_at=signature.self_reported_timestamp,
-        problems=tuple(code for code, wrong in found if wrong),
+    verdict = _with(
+        so_far,
+        Step.SIGNATURE,
+        *(code for code, wrong in structure if wrong),
+        intact=bool(status.intact and status.valid),
+        signer_subject=str(status.signing_cert.subject.human_friendly),
+        signer_key_id=hashlib.sha256(status.signing_cert.public_key.dump()).hexdigest()[:32],
     )
+    return _trust(verdict, status, at) if verdict.intact else verdict
 
 
-def _refused(code: str) -> PdfVerdict:
-    return PdfVerdict(
-        intact=False,
-        trusted=False,
-        covers_whole_file=False,
-        single_revision=False,
-        signer_subject=None,
-        signed_at=None,
-        problems=(code,),
-    )
+def _trust(verdict: PdfVerdict, status: StandardCMSSignatureStatus, at: datetime) -> PdfVerdict:
+    claimed = verdict.signed_at
+    early = ("signed_in_future",) if claimed and claimed > at + _CLOCK_TOLERANCE else ()
+    if status.trusted:
+        return _with(verdict, Step.TRUST, *early, trusted=not early)
+    problem = status.trust_problem_indic
+    if problem is AdESIndeterminate.NO_CERTIFICATE_CHAIN_FOUND:
+        # Somebody else's authority: nothing can be said of it, so this step was not taken.
+        return _with(verdict, Step.SIGNATURE, "unknown_root")
+    return _with(verdict, Step.TRUST, *early, "outside_validity" if problem in _OUTSIDE_VALIDITY else "not_trusted")
 
 
-def _certificate(data: bytes) -> x509.Certificate:
-    der = pem.unarmor(data)[2] if pem.detect(data) else data
-    return x509.Certificate.load(der)
+def _document(pdf: bytes, signed: SignedBytes, verdict: PdfVerdict) -> PdfVerdict:
+    """Holds the document as a strict parser reads it against what the bytes said."""
+    try:
+        reader = PdfFileReader(io.BytesIO(pdf), strict=True)
+        signatures = reader.embedded_signatures
+        if len(signatures) != 1:
+            return _with(verdict, Step.STRUCTURE, "signature_count")
+        signature = signatures[0]
+        found = (
+            ("structure", not _is_the_same(signature, signed)),
+            ("revisions", reader.xrefs.total_revisions != 1),
+            ("subfilter", signature.sig_object.get("/SubFilter") != _SUBFILTER),
+            ("certification", not _forbids_changes(reader, signature)),
+        )
+    except Exception:  # noqa: BLE001 - as above; an issuer's own file that cannot be read is refused too
+        return _with(verdict, Step.STRUCTURE, "structure")
+    return _with(verdict, Step.STRUCTURE, *(code for code, wrong in found if wrong))
 
 
-def _range_is_whole(pdf: bytes, signature: EmbeddedPdfSignature) -> bool:
-    """The signed ranges are the file without one hexadecimal string, and that string hides nothing behind the CMS."""
-    values = [int(value) for value in signature.byte_range]
-    if len(values) != 4:
-        return False
-    start, length, resumed, rest = values
-    gap = pdf[length:resumed]
-    if start != 0 or resumed + rest != len(pdf) or gap[:1] != b"<" or gap[-1:] != b">":
-        return False
-    if not _HEX.issuperset(gap[1:-1]):
-        return False
-    return not bytes.fromhex(gap[1:-1].decode("ascii"))[_der_length(gap[1:-1]) :].strip(b"\0")
-
-
-def _der_length(hexadecimal: bytes) -> int:
-    """Length of the DER value at the beginning, header included."""
-    head = bytes.fromhex(hexadecimal[:20].decode("ascii"))
-    if head[1] < 0x80:
-        return 2 + head[1]
-    count = head[1] & 0x7F
-    return 2 + count + int.from_bytes(head[2 : 2 + count], "big")
+def _is_the_same(signature: EmbeddedPdfSignature, signed: SignedBytes) -> bool:
+    """The parser and the search of the bytes mean one and the same signature."""
+    same_range = tuple(int(value) for value in signature.byte_range) == signed.byte_range
+    return same_range and signature.evaluate_signature_coverage() == SignatureCoverageLevel.ENTIRE_FILE
 
 
 def _forbids_changes(reader: PdfFileReader, signature: EmbeddedPdfSignature) -> bool:
@@ -144,18 +181,17 @@ def _forbids_changes(reader: PdfFileReader, signature: EmbeddedPdfSignature) -> 
     return certified and signature.docmdp_level == MDPPerm.NO_CHANGES
 
 
-def _names_its_certificate(signature: EmbeddedPdfSignature) -> bool:
+# asn1crypto's objects carry no types.
+def _names_its_certificate(signer_info: Any, shown: Any) -> bool:
     """The signed attribute signing-certificate-v2 (RFC 5035) names the certificate that is shown."""
-    named = next(_attribute_values(signature.signer_info, "signing_certificate_v2"), None)
+    named = next(_attribute_values(signer_info, "signing_certificate_v2"), None)
     if named is None:
         return False
     first = named["certs"][0]
     algorithm = first["hash_algorithm"]["algorithm"].native
-    shown: bytes = signature.signer_cert.dump()
-    return algorithm in _DIGESTS and first["cert_hash"].native == hashlib.new(algorithm, shown).digest()
+    return algorithm in _DIGESTS and first["cert_hash"].native == hashlib.new(algorithm, shown.dump()).digest()
 
 
-# asn1crypto's objects carry no types.
 def _attribute_values(signer_info: Any, kind: str) -> Iterator[Any]:
     for attribute in signer_info["signed_attrs"]:
         if attribute["type"].native == kind:

@@ -64,7 +64,8 @@ def make_keys(session: Session, actor: Actor) -> bool:
 
 def signing_keys(session: Session) -> SigningKeys:
     """Return the keys in force, parsed once per process. Worker scope. Raises NoKeys."""
-    query = select(IssuerKey).where(IssuerKey.kind.in_(SIGNING_KINDS)).order_by(IssuerKey.created_at)
+    usable = IssuerKey.kind.in_(SIGNING_KINDS) & IssuerKey.revoked_at.is_(None)
+    query = select(IssuerKey).where(usable).order_by(IssuerKey.created_at)
     rows = session.scalars(query)
     newest = {row.kind: row for row in rows}
     if len(newest) != len(SIGNING_KINDS):

@@ -65,7 +65,8 @@ function wire(form) {
   for (const name of ['dragleave', 'drop']) drop.addEventListener(name, () => drop.classList.remove('is-over'));
   one('[data-upload-cancel]', progress).addEventListener('click', () => request?.abort());
   form.addEventListener('submit', (event) => {
-    if (event.defaultPrevented) return;
+    // A plain form is posted by the browser, which shows the page that it is answered with.
+    if (event.defaultPrevented || form.dataset.upload === 'plain') return;
     event.preventDefault();
     start();
   });

@@ -52,6 +52,7 @@ DEFINERS = {
     "accounts_sealed_id_number": "an employer sees one present employee's number, for a stated and audited reason",
     "certs_check_now": "public check by the unguessable public id: masked facts only, and the record that it was asked",
     "certs_count_unknown": "slows down who guesses certificate addresses: a count, nothing else",
+    "certs_file_of": "verification of a file by its SHA-256, known to whoever holds it: the printed public id only",
     "certs_find": "public look-up by number and name together: the public id only",
     "certs_leaves_of": "log entries of one certificate by its unguessable public id: hashes only",
     "certs_lookup": "public check by the unguessable public id: masked facts only",

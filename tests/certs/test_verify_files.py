@@ -1,0 +1,421 @@
+"""Verification of an uploaded file through its doors: page, JSON, command line; what it records and refuses."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import subprocess
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from asn1crypto import pem, x509
+from click.testing import CliRunner
+from flask.testing import FlaskClient
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.validation import validate_pdf_signature
+from pyhanko_certvalidator import ValidationContext
+
+from certs.check.queries import GUESSES_ALLOWED
+from certs.keys.revocation import revoke_key
+from certs.models import Certificate
+from certs.rules import Decision
+from certs.status.operations import decide
+from certs.verify.commands import verify_command
+from certs.verify.limits import limits
+from lms.app import create_app
+from lms.core import bootstrap, clock
+from lms.core.access import SYSTEM
+from lms.core.errors import Conflict
+from lms.core.services import Kernel, Services
+from lms.core.tenancy import WORKER_SCOPE
+from tests.certs import certificate_world as world
+from tests.certs import tampering
+from tests.conftest import Instance, Worker
+
+Admin = psycopg.Connection[tuple[object, ...]]
+JSON = {"Accept": "application/json"}
+
+
+@pytest.fixture
+def certificate(jobs_services: Services, queue_worker: Worker) -> Certificate:
+    """An issued certificate, entered in the log."""
+    learner = world.make_learner(jobs_services, world.make_enterprise(jobs_services), name="欧阳建军")
+    world.pass_exam(jobs_services, learner)
+    world.settle(queue_worker)
+    queue_worker.tick("certs.sequence")
+    return world.certificate_rows(jobs_services, learner.person_id)[0]
+
+
+@pytest.fixture
+def pdf(jobs_services: Services, certificate: Certificate) -> bytes:
+    """Its file."""
+    return jobs_services.storage.get(certificate.pdf_key or "")
+
+
+@pytest.fixture
+def address() -> dict[str, str]:
+    """A visitor's address of this test's own, so that no other test's guesses count."""
+    number = uuid.uuid4().int
+    return {"REMOTE_ADDR": f"10.{number % 250}.{number // 250 % 250}.{number // 62_500 % 250}"}
+
+
+def body_of(data: bytes) -> bytes:
+    """The body of a form with a file."""
+    head = '--x\r\nContent-Disposition: form-data; name="file"; filename="证书.pdf"\r\n\r\n'
+    return head.encode() + data + b"\r\n--x--\r\n"
+
+
+def ask(client: FlaskClient, data: bytes, address: dict[str, str], **headers: str) -> Any:
+    kind = "multipart/form-data; boundary=x"
+    return client.post("/verify", data=body_of(data), content_type=kind, headers=headers, environ_overrides=address)
+
+
+def answered(client: FlaskClient, data: bytes, address: dict[str, str]) -> dict[str, Any]:
+    answer = ask(client, data, address, **JSON)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json
+    return found
+
+
+def failed(found: dict[str, Any]) -> dict[str, str]:
+    return {one["check"]: one["reason"] for one in found["checks"] if one["state"] == "failed"}
+
+
+def checks_of(admin: Admin, public_id: str) -> list[tuple[object, ...]]:
+    query = "select outcome, certificate_id from certs_check where public_id = %s order by id"
+    return admin.execute(query, (public_id,)).fetchall()
+
+
+def test_an_issued_file_is_genuine_and_the_check_is_recorded(
+    client: FlaskClient, admin_connection: Admin, certificate: Certificate, pdf: bytes, address: dict[str, str]
+) -> None:
+    found = answered(client, pdf, address)
+    assert found["verdict"] == "trusted"
+    assert {one["state"] for one in found["checks"]} == {"ok"}
+    assert found["certificate"]["number"] == certificate.number
+    assert found["certificate"]["holder"] == "***军"
+    assert found["certificate"]["page"].endswith(f"/c/{certificate.public_id}")
+    assert found["sha256"] == hashlib.sha256(pdf).hexdigest()
+    assert checks_of(admin_connection, certificate.public_id) == [("valid", certificate.id)]
+
+
+def test_the_page_tells_it_in_both_languages(
+    client: FlaskClient, certificate: Certificate, pdf: bytes, address: dict[str, str]
+) -> None:
+    chinese = ask(client, pdf, address)
+    assert "证书文件真实有效" in chinese.text
+    assert certificate.number in chinese.text
+    assert "欧阳建军" not in chinese.text
+    english = ask(client, pdf, address, **{"Accept-Language": "en"})
+    assert "The certificate file is genuine and in force" in english.text
+    assert "The signature covers the whole file" in english.text
+
+
+def test_other_judges_agree_on_the_untouched_file(client: FlaskClient, pdf: bytes, tmp_path: Path) -> None:
+    (tmp_path / "certificate.pdf").write_bytes(pdf)
+    said = subprocess.run(["pdfsig", tmp_path / "certificate.pdf"], capture_output=True, text=True, check=False).stdout
+    assert "Signature is Valid" in said
+    assert "Total document signed" in said
+    root = x509.Certificate.load(pem.unarmor(client.get("/pki/root.pem").data)[2])
+    context = ValidationContext(trust_roots=[root], moment=clock.now(), allow_fetching=False)
+    status = validate_pdf_signature(PdfFileReader(io.BytesIO(pdf)).embedded_signatures[0], context)
+    assert status.bottom_line
+
+
+@pytest.mark.parametrize("change", sorted(tampering.UPDATES))
+def test_updates_are_refused_and_never_told_as_the_certificates(
+    client: FlaskClient,
+    admin_connection: Admin,
+    certificate: Certificate,
+    pdf: bytes,
+    address: dict[str, str],
+    change: str,
+) -> None:
+    changed = tampering.update(pdf, tampering.UPDATES[change])
+    found = answered(client, changed, address)
+    assert found["verdict"] == "refused"
+    assert failed(found) == {"coverage": "byte_range", "revisions": "revisions", "registry": "not_entered"}
+    assert found["certificate"] is None
+    assert checks_of(admin_connection, certificate.public_id) == []
+    digest = hashlib.sha256(changed).hexdigest()[:32]
+    assert checks_of(admin_connection, digest) == [("file_refused", None)]
+
+
+@pytest.mark.parametrize("region", ["header", "content", "fonts", "contents_hex", "contents_padding", "xref"])
+def test_a_flipped_byte_is_refused(client: FlaskClient, pdf: bytes, address: dict[str, str], region: str) -> None:
+    start, end = tampering.regions(pdf)[region]
+    found = answered(client, tampering.flip(pdf, (start + end) // 2), address)
+    assert found["verdict"] == "refused"
+    assert failed(found)["registry"] == "not_entered"
+
+
+def test_another_spelling_of_the_same_signature_is_refused(
+    client: FlaskClient, pdf: bytes, address: dict[str, str]
+) -> None:
+    start, end = tampering.byte_range(pdf)
+    respelled = pdf[:start] + pdf[start:end].upper() + pdf[end:]
+    assert respelled != pdf
+    found = answered(client, respelled, address)
+    assert found["verdict"] == "refused"
+    assert failed(found) == {"registry": "not_entered"}
+
+
+def test_somebody_elses_signature_cannot_be_checked(client: FlaskClient, pdf: bytes, address: dict[str, str]) -> None:
+    found = answered(client, tampering.signed_by(pdf, tampering.stranger(clock.now())), address)
+    assert found["verdict"] == "undetermined"
+    assert failed(found) == {}
+    states = {one["check"]: (one["state"], one["reason"]) for one in found["checks"]}
+    assert states["chain"] == ("unchecked", "unknown_root")
+    page = ask(client, tampering.signed_by(pdf, tampering.stranger(clock.now())), address)
+    assert "无法核验" in page.text
+    assert "证书文件真实" not in page.text
+
+
+@pytest.mark.parametrize(("decision", "reason"), [(Decision.SUSPEND, "suspended"), (Decision.REVOKE, "revoked")])
+def test_a_genuine_file_of_a_certificate_not_in_force_says_both(
+    client: FlaskClient,
+    jobs_services: Services,
+    certificate: Certificate,
+    pdf: bytes,
+    address: dict[str, str],
+    decision: Decision,
+    reason: str,
+) -> None:
+    with jobs_services.db.transaction(WORKER_SCOPE) as session:
+        decide(session, SYSTEM, certificate.id, decision, "现场检查发现问题")
+    found = answered(client, pdf, address)
+    assert found["verdict"] == "not_in_force"
+    assert failed(found) == {"status": reason}
+    assert "证书文件真实，但目前不在有效状态" in ask(client, pdf, address).text
+
+
+def test_a_file_not_yet_numbered_in_the_log_cannot_be_checked_yet(
+    client: FlaskClient, jobs_services: Services, queue_worker: Worker, address: dict[str, str]
+) -> None:
+    learner = world.make_learner(jobs_services, world.make_enterprise(jobs_services))
+    world.pass_exam(jobs_services, learner)
+    world.settle(queue_worker)
+    (row,) = world.certificate_rows(jobs_services, learner.person_id)
+    file = jobs_services.storage.get(row.pdf_key or "")
+    found = answered(client, file, address)
+    assert found["verdict"] == "undetermined"
+    assert {one["check"]: one["reason"] for one in found["checks"]}["log"] == "log_pending"
+    queue_worker.tick("certs.sequence")
+    assert answered(client, file, address)["verdict"] == "trusted"
+
+
+def test_a_file_that_only_the_table_knows_is_refused(
+    client: FlaskClient, admin_connection: Admin, certificate: Certificate, pdf: bytes, address: dict[str, str]
+) -> None:
+    """Whoever can write into the table, but not into the signed log, plants a file of his own in vain."""
+    planted = tampering.update(pdf, tampering.other_title)
+    swap = "update certs_certificate set pdf_sha256 = %s where id = %s"
+    admin_connection.execute(swap, (hashlib.sha256(planted).digest(), certificate.id))
+    found = answered(client, planted, address)
+    admin_connection.execute(swap, (certificate.pdf_sha256, certificate.id))
+    assert found["verdict"] == "refused"
+    assert failed(found)["log"] == "log_differs"
+
+
+def test_a_revoked_key_spoils_what_was_entered_after_it_only(
+    client: FlaskClient, admin_connection: Admin, certificate: Certificate, pdf: bytes, address: dict[str, str]
+) -> None:
+    assert certificate.issued_at
+    change = "update certs_issuer_key set revoked_at = %s where key_id = %s"
+    try:
+        admin_connection.execute(change, (certificate.issued_at + timedelta(seconds=1), certificate.signer_key_id))
+        before = answered(client, pdf, address)
+        admin_connection.execute(change, (certificate.issued_at - timedelta(seconds=1), certificate.signer_key_id))
+        after = answered(client, pdf, address)
+    finally:
+        admin_connection.execute(change, (None, certificate.signer_key_id))
+    assert before["verdict"] == "trusted"
+    assert after["verdict"] == "refused"
+    assert failed(after) == {"key": "key_revoked"}
+
+
+def test_a_key_is_revoked_once_and_audited(
+    jobs_services: Services, admin_connection: Admin, certificate: Certificate
+) -> None:
+    key_id = certificate.signer_key_id or ""
+    try:
+        with jobs_services.db.transaction(WORKER_SCOPE) as session:
+            revoke_key(session, SYSTEM, key_id, reason="私钥可能泄露")
+        with pytest.raises(Conflict), jobs_services.db.transaction(WORKER_SCOPE) as session:
+            revoke_key(session, SYSTEM, key_id, reason="again")
+        (revoked,) = admin_connection.execute(
+            "select revoked_at is not null from certs_issuer_key where key_id = %s", (key_id,)
+        ).fetchall()
+        assert revoked == (True,)
+    finally:
+        admin_connection.execute("update certs_issuer_key set revoked_at = null where key_id = %s", (key_id,))
+    audited = admin_connection.execute(
+        "select count(*) from core_audit where action = 'certs.key.revoked' and subject_id = %s", (key_id,)
+    ).fetchone()
+    assert audited == (1,)
+
+
+@pytest.mark.parametrize("form", [{}, {"file": ""}, {"file": (io.BytesIO(b""), "")}])
+def test_a_request_without_a_file_is_told_so(client: FlaskClient, form: dict[str, Any]) -> None:
+    answer = client.post("/verify", data=form, headers=JSON, content_type="multipart/form-data")
+    assert answer.status_code == 422
+    assert answer.json["error"] == "no_file"  # type: ignore[index]  # asserted to be JSON by the line itself
+
+
+@pytest.mark.parametrize("data", [b"", b"rubbish", b"%PDF-1.7\n%%EOF\n", *tampering.BOMBS.values()])
+def test_malformed_files_are_answered_with_a_refusal(client: FlaskClient, address: dict[str, str], data: bytes) -> None:
+    assert answered(client, data, address)["verdict"] == "refused"
+
+
+class Unread(io.BytesIO):
+    """A body that nobody may begin to read."""
+
+    def read(self, _size: int | None = -1, /) -> bytes:
+        raise AssertionError("the body was read")
+
+    readline = read1 = read  # type: ignore[assignment]  # every way of reading
+
+
+@pytest.mark.parametrize("size", [limits().max_file_bytes + 2**17, 100 * 2**20])
+def test_a_body_over_the_limit_is_413_and_not_even_read(
+    client: FlaskClient, address: dict[str, str], size: int
+) -> None:
+    for language, told in (("zh", "最大允许 20 MB"), ("en", "20 MB")):
+        answer = client.post(
+            "/verify",
+            input_stream=Unread(),
+            content_type="multipart/form-data; boundary=x",
+            headers={"Accept-Language": language},
+            environ_overrides={**address, "CONTENT_LENGTH": str(size)},
+        )
+        assert answer.status_code == 413
+        assert told in answer.text
+
+
+@pytest.mark.parametrize(("over", "status"), [(0, 200), (1, 413)])
+def test_the_limit_is_exact(client: FlaskClient, address: dict[str, str], over: int, status: int) -> None:
+    data = b"%PDF-1.7\n" + b"\0" * (limits().max_file_bytes + over - 15) + b"%%EOF\n"
+    answer = ask(client, data, address, **JSON)
+    assert answer.status_code == status
+    assert answer.json.get("verdict") == ("refused" if status == 200 else None)
+
+
+def test_a_body_that_hides_its_length_is_refused_unread(client: FlaskClient, address: dict[str, str]) -> None:
+    answer = client.post(
+        "/verify",
+        input_stream=Unread(),
+        headers={"Transfer-Encoding": "chunked", **JSON},
+        content_type="multipart/form-data; boundary=x",
+        environ_overrides={**address, "wsgi.input_terminated": True, "CONTENT_LENGTH": ""},
+    )
+    assert answer.status_code == 411
+    assert answer.json["message"]
+
+
+def test_bringing_unknown_files_is_slowed_down(
+    client: FlaskClient, certificate: Certificate, pdf: bytes, address: dict[str, str]
+) -> None:
+    for number in range(GUESSES_ALLOWED + 1):
+        assert ask(client, b"%%PDF-%d" % number, address).status_code == 200
+    refused = ask(client, b"%PDF-one more", address)
+    assert refused.status_code == 429
+    assert int(refused.headers["Retry-After"]) > 0
+
+
+@pytest.fixture
+def cut_off(instance: Instance, kernel: Kernel) -> Iterator[Services]:
+    """Services whose database does not answer."""
+    host = instance.admin.replace("/anzheng_", "/nowhere_", 1)
+    services = bootstrap.build_services(replace(instance.settings), kernel, login="web", admin=host)
+    yield services
+    services.db.dispose()
+
+
+def test_without_database_nothing_is_called_valid_or_invalid(cut_off: Services, pdf: bytes) -> None:
+    app = create_app(services=cut_off)
+    app.config.update(TESTING=False, PROPAGATE_EXCEPTIONS=False)
+    client = app.test_client()
+    assert client.get("/verify").status_code == 200
+    answer = ask(client, pdf, {}, **JSON)
+    assert answer.status_code == 503
+    assert int(answer.headers["Retry-After"]) > 0
+    assert answer.json["verdict"] == "undetermined"
+    states = {one["check"]: one["state"] for one in answer.json["checks"]}
+    assert states["digest"] == states["signature"] == "ok"
+    assert {states[check] for check in ("chain", "key", "registry", "log", "status")} == {"unchecked"}
+    page = ask(client, pdf, {})
+    assert page.status_code == 503
+    assert "无法核验" in page.text
+    assert ask(client, tampering.flip(pdf, 60_000), {}, **JSON).json["verdict"] == "refused"
+
+
+def test_scripts_need_no_page_token_but_pages_of_ours_still_carry_one(services: Services, pdf: bytes) -> None:
+    app = create_app(services=services)
+    app.config.update(TESTING=False, PROPAGATE_EXCEPTIONS=False)
+    client = app.test_client()
+    assert ask(client, pdf, {}, **JSON).status_code == 200
+    assert client.post("/c", data={"number": "1", "name": "2"}).status_code == 400
+
+
+def test_the_find_page_and_the_check_page_lead_here(client: FlaskClient, certificate: Certificate) -> None:
+    for page in ("/c", f"/c/{certificate.public_id}"):
+        assert 'href="/verify"' in client.get(page).text
+    form = client.get("/verify").text
+    assert 'enctype="multipart/form-data"' in form
+    assert "20 MB" in form
+
+
+def run(services: Services, *arguments: str | Path) -> Any:
+    return CliRunner().invoke(verify_command, [str(one) for one in arguments], obj=lambda _login: services)
+
+
+def test_the_command_line_trusts_only_what_is_genuine_and_in_force(
+    services: Services, jobs_services: Services, certificate: Certificate, pdf: bytes, tmp_path: Path
+) -> None:
+    genuine, altered, foreign = (tmp_path / f"{name}.pdf" for name in ("genuine", "altered", "foreign"))
+    genuine.write_bytes(pdf)
+    altered.write_bytes(tampering.update(pdf, tampering.added_page_content))
+    foreign.write_bytes(tampering.signed_by(pdf, tampering.stranger(clock.now())))
+    trusted = run(services, genuine)
+    assert trusted.exit_code == 0
+    assert "证书文件真实有效" in trusted.output
+    assert certificate.number in trusted.output
+    refused = run(services, altered, "--language", "en")
+    assert refused.exit_code == 1
+    assert "The file holds content that is not signed" in refused.output
+    assert run(services, foreign).exit_code == 3
+    with jobs_services.db.transaction(WORKER_SCOPE) as session:
+        decide(session, SYSTEM, certificate.id, Decision.SUSPEND, "现场检查发现问题")
+    told = run(services, genuine, "--json")
+    assert told.exit_code == 1
+    assert json.loads(told.output)["verdict"] == "not_in_force"
+
+
+def test_with_a_root_alone_the_command_line_leaves_the_status_open(
+    client: FlaskClient, cut_off: Services, pdf: bytes, tmp_path: Path
+) -> None:
+    file, root = tmp_path / "c.pdf", tmp_path / "root.pem"
+    file.write_bytes(pdf)
+    root.write_bytes(client.get("/pki/root.pem").data)
+    told = run(cut_off, file, "--root", root, "--json")
+    assert told.exit_code == 3
+    states = {one["check"]: one["state"] for one in json.loads(told.output)["checks"]}
+    assert states["chain"] == states["certification"] == "ok"
+    assert states["registry"] == states["status"] == "unchecked"
+    file.write_bytes(tampering.flip(pdf, 60_000))
+    assert run(cut_off, file, "--root", root).exit_code == 1
+
+
+def test_a_file_too_large_for_the_command_line_is_refused(services: Services, tmp_path: Path) -> None:
+    file = tmp_path / "large.pdf"
+    file.write_bytes(b"\0" * (limits().max_file_bytes + 1))
+    told = run(services, file)
+    assert told.exit_code == 1
+    assert "20 MB" in told.output
