@@ -30,6 +30,7 @@ FLOORS = {
     "import_rows": 0.06,
     "certificate": 1.0,
     "verify_page": 0.08,
+    "verify_pdf": 3.0,
     "face": 1.3,
     "board": 15.0,
 }
