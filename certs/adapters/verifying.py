@@ -70,7 +70,8 @@ def verify_pdf(pdf: bytes, roots: Sequence[bytes], at: datetime) -> PdfVerdict:
     found = look_at(pdf)
     if not found.is_pdf:
         return PdfVerdict(problems=("unreadable",), reached=Step.FILE)
-    single = found.revisions == 1
+    # A file without any table is no document; the parser says so.
+    single = found.revisions <= 1
     problems = () if single else ("revisions",)
     signed = found.signed
     if signed is None:
