@@ -53,20 +53,21 @@ def _catalog(language: str) -> NullTranslations:
     return Translations.load(TRANSLATIONS, [language])
 
 
-def _translate(message: str, language: str) -> str:
+def translation(message: str, language: str) -> str:
+    """Return the text in ``language``, its places not filled."""
     # Past Flask-Babel, which looks its context up six times for each text of a page.
     return str(_catalog(language).ugettext(message))
 
 
 def gettext(message: str, **variables: object) -> str:
     """Return the text in the present language, its named places filled."""
-    shown = _translate(message, present_language())
+    shown = translation(message, present_language())
     return shown % variables if variables else shown
 
 
 def page_text(message: str, language: str) -> Markup:
     """Return a text without places to fill as a template shows it: percent signs are doubled in the source."""
-    shown = _translate(message, language)
+    shown = translation(message, language)
     return Markup(shown % {} if "%" in shown else shown)  # noqa: S704 - texts of our own catalogue
 
 
@@ -78,7 +79,7 @@ def lazy_gettext(message: str, **variables: object) -> LazyString:
 @pass_eval_context
 def _page_gettext(context: EvalContext, message: str, **variables: object) -> str:
     """Translate for a template: markup where it escapes, percent signs doubled in the source."""
-    shown = _translate(message, getattr(context.environment, "language", None) or present_language())
+    shown = translation(message, getattr(context.environment, "language", None) or present_language())
     if context.autoescape:
         shown = Markup(shown)  # noqa: S704 - texts of our own catalogue; values are escaped by %
     return shown % variables if variables or "%" in shown else shown

@@ -256,6 +256,8 @@ def install(app: Flask) -> None:
     app.jinja_env.globals.update(
         asset=assets.url,
         icon=assets.icon,
+        # Macros have a parameter called icon.
+        svg=assets.icon,
         url_for=Addresses(),
         slot=_slot,
         can=lambda permission: web.actor().can(permission),

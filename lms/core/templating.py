@@ -7,6 +7,7 @@ learner's home took a third less time to draw.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, MutableMapping
 from typing import Any, cast
@@ -18,7 +19,7 @@ from jinja2.visitor import NodeTransformer
 from lms.core import i18n
 
 TEXTS = frozenset({"_", "gettext"})
-CONSTANT_MARKUP = frozenset({"icon", "asset", "url_for"})
+CONSTANT_MARKUP = frozenset({"icon", "svg", "asset", "url_for"})
 """Globals whose answer hangs on nothing but their arguments: the product has its host for itself."""
 
 
@@ -74,25 +75,40 @@ class _Folding(NodeTransformer):
 
     def visit_Call(self, node: nodes.Call) -> nodes.Node:  # noqa: N802 - Jinja's naming of visitors
         self.generic_visit(node)
-        arguments = _constants(node)
-        if arguments is None or not isinstance(node.node, nodes.Name):
+        if not isinstance(node.node, nodes.Name) or node.dyn_args or node.dyn_kwargs:
             return node
-        name = node.node.name
-        if name in TEXTS:
-            return _markup(i18n.page_text(arguments[0], self._environment.language), node)
-        if name == "in_language":
-            chosen = arguments[1] if self._environment.language == "en" and arguments[1] else arguments[0]
-            return nodes.Const(chosen, lineno=node.lineno)
-        if name in CONSTANT_MARKUP:
+        name, arguments = node.node.name, _constants(node)
+        if name in TEXTS and arguments:
+            return self._text(arguments[0], node)
+        if name == "in_language" and len(node.args) == 2:
+            zh, en = node.args
+            return nodes.Or(en, zh, lineno=node.lineno) if self._environment.language == "en" else zh
+        if name in CONSTANT_MARKUP and arguments and not node.kwargs:
             answer = cast("Callable[..., str]", self._environment.globals[name])
             return _markup(answer(*arguments), node)
         return node
 
+    def _text(self, message: str, node: nodes.Call) -> nodes.Node:
+        """Return the text of this language, its places filled with what the call names."""
+        if not node.kwargs:
+            return _markup(i18n.page_text(message, self._environment.language), node)
+        values = {value.key: value.value for value in node.kwargs}
+        literals = _PLACE.split(i18n.translation(message, self._environment.language))
+        if any("%" in literal.replace("%%", "") for literal in literals[::2]):
+            return node
+        parts = [
+            values[part] if place % 2 else _markup(part.replace("%%", "%"), node)
+            for place, part in enumerate(literals)
+            if part
+        ]
+        return nodes.Concat(parts, lineno=node.lineno)
+
+
+_PLACE = re.compile(r"%\((\w+)\)s")
+
 
 def _constants(node: nodes.Call) -> list[Any] | None:
-    """Return the arguments when all are written out in the template, else None."""
-    if node.kwargs or node.dyn_args or node.dyn_kwargs or not node.args:
-        return None
+    """Return the positional arguments when all are written out in the template, else None."""
     if not all(isinstance(argument, nodes.Const) for argument in node.args):
         return None
     return [argument.as_const() for argument in node.args]

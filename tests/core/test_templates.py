@@ -105,3 +105,13 @@ def test_one_template_is_compiled_for_each_language(app: AnzhengFlask, language:
     with app.test_request_context(headers={"Accept-Language": language}):
         template = app.jinja_env.overlay(autoescape=True).from_string(source)
         assert template.render() == shown
+
+
+@pytest.mark.parametrize(
+    ("language", "shown"), [("zh", "&lt;b&gt; 前完成|已学 7%"), ("en", "Due &lt;b&gt;|7% watched")]
+)
+def test_texts_with_places_are_filled_and_their_values_escaped(app: AnzhengFlask, language: str, shown: str) -> None:
+    source = "{{ _('%(day)s 前完成', day=day) }}|{{ _('已学 %(pct)s%%', pct=7) }}"
+    with app.test_request_context(headers={"Accept-Language": language}):
+        template = app.jinja_env.overlay(autoescape=True).from_string(source)
+        assert template.render(day="<b>") == shown
