@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
-from flask import Blueprint, Flask, Response, current_app, g, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, Response, current_app, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from markupsafe import Markup, escape
@@ -19,11 +18,10 @@ from sqlalchemy.exc import DataError, DBAPIError, OperationalError
 from werkzeug.exceptions import HTTPException
 from whitenoise import WhiteNoise
 
-from lms.core import i18n, jobs, notify, web
+from lms.core import frame, i18n, jobs, notify, web
 from lms.core.addresses import Addresses
 from lms.core.errors import Conflict, DomainError, NotFound, Unauthenticated
 from lms.core.i18n import gettext as _
-from lms.core.services import Kernel
 from lms.core.storage import ObjectMissing
 
 log = structlog.get_logger()
@@ -211,37 +209,6 @@ def _slot(name: str, subject: uuid.UUID | None = None) -> Markup:
     return Markup("").join(Markup(render(web.db(), web.actor(), subject)) for render in renders)  # noqa: S704 - rooms return rendered templates
 
 
-def _nav_items() -> list[dict[str, Any]]:
-    """Return the navigation of the role in use, the present page marked; made once for all parts of a page."""
-    if "nav_items" not in g:
-        g.nav_items = _make_nav_items()
-    return cast("list[dict[str, Any]]", g.nav_items)
-
-
-def _make_nav_items() -> list[dict[str, Any]]:
-    return [
-        {**item, "active": request.endpoint == item["endpoint"]}
-        for item in _nav_of(web.services().kernel, web.actor().permissions, i18n.present_language())
-    ]
-
-
-@lru_cache(maxsize=64)
-def _nav_of(kernel: Kernel, permissions: frozenset[str], _language: str) -> list[dict[str, Any]]:
-    """Return the navigation of a role in the present language, which the caller names."""
-    items = sorted(kernel.nav, key=lambda item: item.order)
-    return [
-        {
-            "endpoint": item.endpoint,
-            "url": url_for(item.endpoint),
-            "label": str(item.label),
-            "icon": item.icon,
-            "badge": None,
-        }
-        for item in items
-        if item.permission in permissions
-    ]
-
-
 def install(app: Flask) -> None:
     """Give ``app`` the kernel's pages, error handlers, headers and template globals."""
     CSRFProtect(app)
@@ -264,7 +231,8 @@ def install(app: Flask) -> None:
         languages=i18n.LANGUAGES,
         escape=escape,
     )
-    app.context_processor(lambda: {"current_actor": web.actor(), "nav_items": _nav_items()})
+    app.context_processor(lambda: {"current_actor": web.actor()})
+    frame.install(app)
     hashed = re.compile(r"[.-][A-Z0-9]{8}\.(js|css|woff2|wasm|svg)$")
     app.wsgi_app = WhiteNoise(  # type: ignore[method-assign]  # the documented way to wrap a Flask app
         app.wsgi_app,

@@ -25,6 +25,8 @@ from lms.core.web import AnzhengFlask
 from tests.accounts import factories
 from tests.accounts.factories import PASSWORD
 
+TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
+
 
 @pytest.fixture
 def worker(jobs_services: Services) -> factories.Worker:
@@ -253,6 +255,30 @@ def test_roles_are_switched_by_a_new_session(
     with client.application.test_request_context():
         assert client.get("/").location == url_for("supervision.tenant_home")
     assert client.post("/role", data={**form, "role": "regulator"}).status_code == 404
+
+
+def test_the_menu_leads_to_the_choice_of_roles_only_for_whoever_has_one(
+    client: FlaskClient, jobs_services: Services, active: factories.Worker
+) -> None:
+    _sign_in(client, active.id_number)
+    assert 'href="/role"' not in client.get("/me").text
+    with jobs_services.db.transaction(WORKER_SCOPE) as session:
+        roles.grant_role(session, SYSTEM, person_id=active.person_id, tenant_id=active.tenant_id, role=Role.INSTRUCTOR)
+    assert 'href="/role"' in client.get("/me").text
+
+
+def test_the_frame_drawn_for_one_reader_tells_the_next_nothing(
+    app: AnzhengFlask, client: FlaskClient, jobs_services: Services, active: factories.Worker
+) -> None:
+    stranger, other = app.test_client(), factories.new_worker(jobs_services, name="赵敏")
+    factories.activate(stranger, jobs_services, other.person_id, other.tenant_id, other.id_number)
+    _sign_in(client, active.id_number)
+    mine, theirs = client.get("/me?from=a").text, stranger.get("/me?from=b").text
+    assert f'account-name">{active.name}<' in mine
+    assert 'account-name">赵敏<' in theirs
+    assert "/me?from=a" in mine
+    assert "/me?from=a" not in theirs
+    assert set(TOKEN.findall(mine)).isdisjoint(TOKEN.findall(theirs))
 
 
 def test_the_role_used_last_comes_first_at_the_next_sign_in(
