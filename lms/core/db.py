@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, ClassVar
 
+import psycopg
 from psycopg.errors import error_from_result
 from psycopg.pq import ConnStatus, ExecStatus
 from sqlalchemy import DateTime, MetaData, Uuid, create_engine
@@ -91,7 +92,11 @@ class Database:
             return self._ask_once(statement)
 
     def _ask_once(self, statement: bytes) -> bytes | None:
-        connection = self.engine.raw_connection()
+        try:
+            connection = self.engine.raw_connection()
+        except psycopg.OperationalError as error:
+            # Below SQLAlchemy nobody turns the driver's errors into its own.
+            raise ConnectionLost("connect", None, error, connection_invalidated=True) from error
         try:
             # Statements sent together are one transaction, which ends with the last of them.
             return _send(connection, statement)

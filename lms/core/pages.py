@@ -184,11 +184,18 @@ def _on_csrf_error(_error: CSRFError) -> ResponseReturnValue:
     return _error_page(400, "csrf", _("页面已过期，请刷新后重试"))
 
 
-def _on_database_error(error: DBAPIError) -> ResponseReturnValue:
+def database_is_away(error: DBAPIError) -> bool:
+    """Tell whether the database could not answer at all, whatever it was asked."""
+    state = getattr(error.orig, "sqlstate", None)
+    return error.connection_invalidated or isinstance(error, OperationalError) or state in UNAVAILABLE_CODES
+
+
+def on_database_error(error: DBAPIError) -> ResponseReturnValue:
+    """Answer for an error of the database: a conflict, an outage, unusable input or a fault of ours."""
     state = getattr(error.orig, "sqlstate", None)
     if state == LOCK_NOT_AVAILABLE:
         return _error_page(409, Conflict.code, str(Conflict.message))
-    if error.connection_invalidated or isinstance(error, OperationalError) or state in UNAVAILABLE_CODES:
+    if database_is_away(error):
         log.warning("database_unavailable", incident=web.incident_id())
         return _error_page(503, "unavailable", _("系统正在恢复，请稍后重试；已确认的数据不会丢失"))
     if isinstance(error, DataError):
@@ -216,7 +223,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(DomainError, _on_domain_error)
     app.register_error_handler(CSRFError, _on_csrf_error)
     app.register_error_handler(HTTPException, _on_http_error)
-    app.register_error_handler(DBAPIError, _on_database_error)
+    app.register_error_handler(DBAPIError, on_database_error)
     app.register_error_handler(Exception, _on_crash)
     app.after_request(web.secure_headers)
     assets = Assets(DIST)
