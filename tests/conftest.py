@@ -86,6 +86,14 @@ def make_database(settings: Settings, name: str) -> str:
     return admin
 
 
+def make_instance(settings: Settings, name: str) -> Instance:
+    """Give a fresh database called ``name`` and empty storage: a published log belongs to one database only."""
+    folder = settings.home / "objects" / name
+    shutil.rmtree(folder, ignore_errors=True)
+    admin = make_database(settings, name)
+    return Instance(replace(settings, admin_database_url=admin, storage_url=folder.as_uri()), admin)
+
+
 @pytest.fixture(scope="session")
 def run_home() -> Path:
     """The folder of this run, shared by its workers."""
@@ -101,12 +109,9 @@ def kernel() -> Kernel:
 @pytest.fixture(scope="session")
 def instance(run_home: Path, worker_id: str, kernel: Kernel) -> Instance:
     """A database of this worker's own with the reference data in it."""
-    name = f"anzheng_{worker_id}"
     settings = load_settings({"ANZHENG_ENV": "test", "ANZHENG_HOME": str(run_home)})
-    settings = replace(settings, storage_url=(run_home / "objects" / worker_id).as_uri(), pool_size=10)
-    admin = make_database(settings, name)
-    found = Instance(replace(settings, admin_database_url=admin), admin)
-    jobs = bootstrap.build_services(found.settings, kernel, login="jobs", admin=admin)
+    found = make_instance(replace(settings, pool_size=10), f"anzheng_{worker_id}")
+    jobs = bootstrap.build_services(found.settings, kernel, login="jobs", admin=found.admin)
     for _order, load in sorted(kernel.reference_steps, key=lambda step: step[0]):
         load(jobs)
     jobs.db.dispose()

@@ -17,7 +17,6 @@ from lms.app import build_kernel
 from lms.core import bootstrap, clock, ids
 from lms.core.access import SYSTEM, Actor, Role
 from lms.core.services import Services
-from lms.core.settings import Settings
 from lms.core.tenancy import WORKER_SCOPE
 from lms.core.web import SESSION_COOKIE_KEY, AnzhengFlask
 from lms.courses.catalogue.models import Lesson
@@ -27,7 +26,7 @@ from media import api as media
 from supervision import operations as supervision
 from supervision.warnings.models import WarningCase
 from tests.certs.certificate_world import certificate_rows, settle
-from tests.conftest import Instance, Worker, make_database
+from tests.conftest import Instance, Worker, make_instance
 from tests.courses.school import person_actor, tenant_actor
 from tests.exams.sitting import open_attempt
 from tests.media.conftest import run_ffmpeg
@@ -48,16 +47,14 @@ class County:
     tokens: dict[str, str]
 
 
-def own_instance(instance: Instance, name: str, objects: Path) -> Instance:
-    """Return a fresh database with the reference data in it."""
-    admin = make_database(instance.settings, name)
-    settings: Settings = replace(instance.settings, admin_database_url=admin, storage_url=objects.as_uri())
-    kernel = build_kernel()
-    jobs = bootstrap.build_services(settings, kernel, login="jobs", admin=admin)
+def own_instance(instance: Instance, name: str) -> Instance:
+    """Return a fresh instance with the reference data in it."""
+    own, kernel = make_instance(instance.settings, name), build_kernel()
+    jobs = bootstrap.build_services(own.settings, kernel, login="jobs", admin=own.admin)
     for _order, load in sorted(kernel.reference_steps, key=lambda step: step[0]):
         load(jobs)
     jobs.db.dispose()
-    return Instance(settings, admin)
+    return own
 
 
 def _publish_course(web: Services, jobs: Services, folder: Path) -> uuid.UUID:

@@ -73,8 +73,7 @@ class Visit:
 def site(instance: Instance, worker_id: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Serve the whole product, its protections on, from a thread."""
     folder = tmp_path_factory.mktemp("browser")
-    (folder / "objects").mkdir()
-    own = own_instance(instance, f"anzheng_browser_{worker_id}", folder / "objects")
+    own = own_instance(instance, f"anzheng_browser_{worker_id}")
     jobs = bootstrap.build_services(own.settings, build_kernel(), login="jobs", admin=own.admin)
     web = bootstrap.build_services(own.settings, build_kernel(), login="web", admin=own.admin)
     app = create_app(services=web)
