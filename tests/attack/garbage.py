@@ -85,6 +85,8 @@ FIELDS = [
     "region",
     "data_key",
     "warning_id",
+    "since",
+    "until",
 ]
 
 

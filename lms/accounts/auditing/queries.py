@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -59,7 +59,7 @@ def _narrowed(session: Session, query: Select[AuditRow], wanted: AuditFilter, zo
     if wanted.since:
         query = query.where(AuditRow.at >= datetime.combine(wanted.since, time(), zone))
     if wanted.until:
-        query = query.where(AuditRow.at < datetime.combine(wanted.until + timedelta(days=1), time(), zone))
+        query = query.where(AuditRow.at <= datetime.combine(wanted.until, time.max, zone))
     return query
 
 
