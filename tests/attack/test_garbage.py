@@ -22,6 +22,8 @@ from tests.attack.reporting import ENGLISH, Report, changes, some_address, store
 from tests.attack.test_doors import METHODS, is_allowed, path_of, rules_of
 from tests.conftest import Instance, Worker
 
+# A field of an address; all of them together still make one far longer than the server takes.
+SEARCHED_CHARS = 300
 # Addresses of single rows show no list to page through.
 LISTS_AT_MOST = 40
 # What varies in a rule: <uuid:id>, <name>.
@@ -84,7 +86,7 @@ def test_no_search_crashes(arena: Arena, role: str) -> None:
     report, client = Report(), _client(arena, role)
     for method, path in _routes(arena, role, frozenset({"GET"})):
         for text in TEXTS:
-            query = dict.fromkeys(FIELDS, text) | {"cursor": ""}
+            query = dict.fromkeys(FIELDS, text[:SEARCHED_CHARS]) | {"cursor": ""}
             answer = client.get(path, query_string=query, environ_base=some_address(), headers=ENGLISH)
             report.look(answer, method, path, text[:30])
         for cursor in CURSORS if len(path) < LISTS_AT_MOST else ():
