@@ -10,8 +10,8 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature
@@ -24,7 +24,8 @@ EMPTY_ROOT: Final = hashlib.sha256(b"").digest()
 HashReader = Callable[[int, int], bytes]
 """Returns the stored hash at (level, index); asked only for complete subtrees below the size in question."""
 
-_ED25519_NOTE_TYPE: Final = b"\x01"
+ED25519_KEY: Final = 0x01
+"""Type of the log's own signatures in a note (C2SP signed-note)."""
 _SIZE: Final = re.compile(r"0|[1-9][0-9]{0,18}")
 
 
@@ -76,9 +77,39 @@ def append_leaves(size: int, leaves: Sequence[bytes], read: HashReader) -> tuple
     return tuple(StoredHash(level, index, digest) for (level, index), digest in fresh.items())
 
 
+@dataclass(slots=True)
+class GrowingTree:
+    """A tree rebuilt from its leaves that keeps no more hashes than it still needs."""
+
+    size: int = 0
+    _known: dict[tuple[int, int], bytes] = field(default_factory=dict)
+
+    def append(self, leaves: Sequence[bytes]) -> tuple[StoredHash, ...]:
+        """Add leaf hashes; return the hashes of all subtrees that they complete."""
+        self._known = {place: self._known[place] for place in _peaks(0, self.size)}
+        fresh = append_leaves(self.size, leaves, self._read)
+        self._known.update({(stored.level, stored.index): stored.digest for stored in fresh})
+        self.size += len(leaves)
+        return fresh
+
+    def root(self, size: int) -> bytes:
+        """The root over the first `size` leaves; not fewer than there were before the last `append`."""
+        return root(size, self._read)
+
+    def _read(self, level: int, index: int) -> bytes:
+        return self._known[level, index]
+
+
 def root(size: int, read: HashReader) -> bytes:
     """The root over the first `size` leaves."""
     return _range_hash(0, size, read) if size else EMPTY_ROOT
+
+
+def root_of(leaves: Sequence[bytes]) -> bytes:
+    """The root over these leaf hashes."""
+    whole = GrowingTree()
+    whole.append(leaves)
+    return whole.root(len(leaves))
 
 
 def inclusion_proof(index: int, size: int, read: HashReader) -> tuple[bytes, ...]:
@@ -151,7 +182,7 @@ def sign_checkpoint(checkpoint: Checkpoint, key: ed25519.Ed25519PrivateKey) -> s
     """The checkpoint as a signed note whose key is named like the log (C2SP signed-note, type Ed25519)."""
     body = _checkpoint_body(checkpoint)
     signature = note_key_id(checkpoint.origin, key.public_key()) + key.sign(body.encode())
-    return f"{body}\n\u2014 {checkpoint.origin} {base64.b64encode(signature).decode('ascii')}\n"
+    return f"{body}\n{signature_line(checkpoint.origin, signature)}"
 
 
 def verify_checkpoint(note: str, origin: str, key: ed25519.Ed25519PublicKey) -> Checkpoint:
@@ -159,20 +190,61 @@ def verify_checkpoint(note: str, origin: str, key: ed25519.Ed25519PublicKey) -> 
 
     Raises `CheckpointInvalidError` otherwise.
     """
-    body, blank, signatures = note.partition("\n\n")
-    body += "\n"
-    if not blank or not _signed_by(body, signatures, origin, key):
+    body, lines = split_note(note)
+    signatures = list(signatures_of(lines, origin, note_key_id(origin, key)))
+    try:
+        for signature in signatures:
+            key.verify(signature, body.encode())
+    except InvalidSignature:
+        signatures = []
+    if not signatures:
         raise CheckpointInvalidError("the checkpoint carries no valid signature of the log")
-    lines = body.splitlines()
-    if len(lines) < 3 or lines[0] != origin or not _SIZE.fullmatch(lines[1]):
-        raise CheckpointInvalidError("the checkpoint is not of this log or not well formed")
-    return Checkpoint(origin, int(lines[1]), _decoded_root(lines[2]))
+    checkpoint = read_checkpoint(body)
+    if checkpoint.origin != origin:
+        raise CheckpointInvalidError("the checkpoint is of another log")
+    return checkpoint
 
 
-def note_key_id(name: str, key: ed25519.Ed25519PublicKey) -> bytes:
+def read_checkpoint(body: str) -> Checkpoint:
+    """What a checkpoint says, whoever signed it. Raises `CheckpointInvalidError` for another text."""
+    lines = body.split("\n")
+    if len(lines) < 4 or lines.pop() or not all(lines) or not _SIZE.fullmatch(lines[1]):
+        raise CheckpointInvalidError("the checkpoint is not well formed")
+    return Checkpoint(lines[0], int(lines[1]), _decoded_root(lines[2]))
+
+
+def split_note(note: str) -> tuple[str, list[str]]:
+    """Text and signature lines of a signed note. Raises `CheckpointInvalidError` where there are none."""
+    body, blank, signatures = note.rpartition("\n\n")
+    if not blank or not signatures.endswith("\n"):
+        raise CheckpointInvalidError("this is not a signed note")
+    return body + "\n", signatures.split("\n")[:-1]
+
+
+def signature_line(name: str, signature: bytes) -> str:
+    """One signature of a note; `signature` begins with the key's four bytes."""
+    return f"\u2014 {name} {base64.b64encode(signature).decode('ascii')}\n"
+
+
+def signatures_of(lines: Sequence[str], name: str, key_id: bytes) -> Iterator[bytes]:
+    """The signatures, without the key's four bytes, that the named key is said to have made."""
+    for line in lines:
+        dash, _, rest = line.partition(" ")
+        signer, _, encoded = rest.partition(" ")
+        if dash != "\u2014" or signer != name:
+            continue
+        try:
+            signature = base64.b64decode(encoded, validate=True)
+        except binascii.Error:
+            continue
+        if signature[:4] == key_id:
+            yield signature[4:]
+
+
+def note_key_id(name: str, key: ed25519.Ed25519PublicKey, kind: int = ED25519_KEY) -> bytes:
     """The four bytes that point a signature line to its key (C2SP signed-note)."""
     raw = key.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
-    return hashlib.sha256(name.encode() + b"\n" + _ED25519_NOTE_TYPE + raw).digest()[:4]
+    return hashlib.sha256(name.encode() + b"\n" + bytes([kind]) + raw).digest()[:4]
 
 
 def _split(width: int) -> int:
@@ -180,13 +252,17 @@ def _split(width: int) -> int:
     return 1 << ((width - 1).bit_length() - 1)
 
 
-def _range_hash(low: int, high: int, read: HashReader) -> bytes:
-    """Hash over leaves low … high-1, where `low` is a multiple of the smallest power of two ≥ the width."""
-    peaks: list[bytes] = []
+def _peaks(low: int, high: int) -> Iterator[tuple[int, int]]:
+    """The largest complete subtrees that together cover leaves low … high-1, from the left."""
     while low < high:
         level = (high - low).bit_length() - 1
-        peaks.append(read(level, low >> level))
+        yield level, low >> level
         low += 1 << level
+
+
+def _range_hash(low: int, high: int, read: HashReader) -> bytes:
+    """Hash over leaves low … high-1, where `low` is a multiple of the smallest power of two ≥ the width."""
+    peaks = [read(level, index) for level, index in _peaks(low, high)]
     digest = peaks.pop()
     while peaks:
         digest = node_hash(peaks.pop(), digest)
@@ -213,23 +289,6 @@ def _follow(old_size: int, new_size: int, path: Sequence[bytes], roots: tuple[by
 
 def _checkpoint_body(checkpoint: Checkpoint) -> str:
     return f"{checkpoint.origin}\n{checkpoint.size}\n{base64.b64encode(checkpoint.root).decode('ascii')}\n"
-
-
-def _signed_by(body: str, signatures: str, origin: str, key: ed25519.Ed25519PublicKey) -> bool:
-    wanted = note_key_id(origin, key)
-    for line in signatures.splitlines():
-        dash, _, rest = line.partition(" ")
-        name, _, encoded = rest.partition(" ")
-        if dash != "\u2014" or name != origin:
-            continue
-        try:
-            signature = base64.b64decode(encoded, validate=True)
-            if signature[:4] == wanted:
-                key.verify(signature[4:], body.encode())
-                return True
-        except (binascii.Error, InvalidSignature):
-            continue
-    return False
 
 
 def _decoded_root(encoded: str) -> bytes:
