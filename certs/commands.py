@@ -1,4 +1,4 @@
-"""Certificates on the command line: ``anzheng certs …`` and ``anzheng registry …``."""
+"""Certificates on the command line: ``anzheng certs …``."""
 
 from __future__ import annotations
 
@@ -13,12 +13,8 @@ from certs.issue.operations import retry_failed
 from certs.keys.operations import make_keys, root_pems
 from certs.keys.revocation import revoke_key
 from certs.models import Certificate
-from certs.registry import verification
-from certs.registry.operations import sequence_all
-from certs.registry.queries import latest_checkpoint
 from certs.schemes.operations import load_schemes, read_file
 from lms.core.access import SYSTEM
-from lms.core.cli import report_verdict
 from lms.core.errors import Conflict
 from lms.core.services import Services
 from lms.core.tenancy import WORKER_SCOPE
@@ -98,33 +94,3 @@ def certs_retry(build: Build, certificate_id: uuid.UUID) -> None:
     except Conflict as error:
         raise click.ClickException("no failed certificate has this id") from error
     click.echo("queued")
-
-
-@click.group("registry")
-def registry_group() -> None:
-    """The certificates' public log."""
-
-
-@registry_group.command("verify")
-@click.option("--files", is_flag=True, help="also compare every stored PDF with its digest (reads them all)")
-@click.pass_obj
-def registry_verify(build: Build, files: bool) -> None:  # noqa: FBT001 - a flag
-    """Recompute the log from the stored rows; name the first row that does not hold."""
-    report_verdict("registry", verification.verify(build("auditor"), files=files))
-
-
-@registry_group.command("sequence")
-@click.pass_obj
-def registry_sequence(build: Build) -> None:
-    """Number pending entries now instead of waiting for the worker."""
-    sequence_all(build("jobs"))
-
-
-@registry_group.command("checkpoint")
-@click.pass_obj
-def registry_checkpoint(build: Build) -> None:
-    """Print the newest signed checkpoint, for a witness to keep."""
-    services = build("jobs")
-    with services.db.transaction(WORKER_SCOPE, read_only=True) as session:
-        found = latest_checkpoint(session)
-        click.echo(found.note if found else "", nl=False)

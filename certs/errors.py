@@ -42,6 +42,41 @@ class UnknownCertificate(NotFound):
     message = _("查无此证")
 
 
+class UnknownLeaf(NotFound):
+    """The log has no entry at this place."""
+
+    code = "unknown_leaf"
+    message = _("存证日志中没有这条记录")
+
+
+class NoSuchTree(Invalid):
+    """A consistency proof was asked between sizes that the log never had in this order."""
+
+    code = "no_such_tree"
+    message = _("参数 first、second 应为整数，且 1 ≤ first ≤ second ≤ %(size)s")
+
+
+class NotAWitness(Invalid):
+    """The key is no witness's key."""
+
+    code = "not_a_witness"
+    message = _("这不是见证人的公钥")
+
+
+class WitnessKnown(Conflict):
+    """There is a witness of this name with another key."""
+
+    code = "witness_known"
+    message = _("见证人 %(name)s 已登记了另一把公钥")
+
+
+class CosignatureRefused(Invalid):
+    """The file is no checkpoint of this log with a co-signature of a registered witness."""
+
+    code = "cosignature_refused"
+    message = _("文件不是本日志的检查点，或其中没有已登记见证人的有效联署")
+
+
 class GuessingTooOften(TooMany):
     """An address asked for too many certificates that do not exist."""
 

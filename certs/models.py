@@ -236,6 +236,31 @@ class LogCheckpoint(Base):
     at: Mapped[datetime]
 
 
+class Witness(Base):
+    """Who may co-sign checkpoints, by which key (C2SP signed-note verifier key)."""
+
+    __tablename__ = "certs_witness"
+
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    verifier_key: Mapped[str] = mapped_column(Text)
+    added_at: Mapped[datetime]
+
+
+class Cosignature(Base):
+    """A witness's statement that the log of this size continues all that it saw before; ``at`` is the witness's."""
+
+    __tablename__ = "certs_cosignature"
+    __table_args__ = (
+        ForeignKeyConstraint(["tree_size"], ["certs_checkpoint.tree_size"]),
+        ForeignKeyConstraint(["witness"], ["certs_witness.name"]),
+    )
+
+    tree_size: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    witness: Mapped[str] = mapped_column(Text, primary_key=True)
+    line: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime]
+
+
 class PublicCheck(Base):
     """One look-up by anyone; the address is kept as a keyed digest only."""
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from certs import demo, tasks
 from certs.access import P
 from certs.check.views import blueprint as check_blueprint
-from certs.commands import certs_group, load_reference, registry_group
+from certs.commands import certs_group, load_reference
 from certs.events import CertificateIssued, CertificateStatusChanged
 from certs.issue.handlers import on_attempt_graded
 from certs.issue.tasks import ISSUE_TASK, issue, queue_stale
+from certs.registry.commands import registry_group
 from certs.registry.operations import sequence_all
+from certs.registry.views import blueprint as registry_blueprint
 from certs.verify import views as verify_views
 from certs.verify.commands import verify_command
 from certs.views import blueprint, earned_notice, home_strip, staff_strip
@@ -25,7 +27,7 @@ QUEUE_STALE_EVERY_S = 60.0
 
 def register(kernel: Kernel) -> None:
     """Register pages, rights, jobs and the sequencer."""
-    kernel.blueprints.extend((blueprint, check_blueprint, verify_views.blueprint))
+    kernel.blueprints.extend((blueprint, check_blueprint, registry_blueprint, verify_views.blueprint))
     kernel.installers.append(verify_views.install)
     for event_type in (CertificateIssued, CertificateStatusChanged):
         kernel.events.setdefault(event_type.__name__, event_type)

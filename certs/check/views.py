@@ -14,7 +14,7 @@ from certs.check.queries import GUESSING_WINDOW, UNKNOWN, PublicFacts, Visitor
 from certs.errors import GuessingTooOften, UnknownCertificate
 from certs.forms import FindForm
 from certs.keys.operations import public_keys, root_pems
-from certs.registry.queries import latest_checkpoint, proof_document, proof_of, recent_checkpoints
+from certs.registry.queries import log_keys, proof_document, proof_of
 from certs.rules import Shown
 from lms.core import clock, web
 from lms.core.i18n import LANGUAGE_COOKIE, LANGUAGES, select_locale
@@ -177,27 +177,6 @@ def find() -> ResponseReturnValue:
     return redirect(url_for(".check", public_id=found)) if found else _unknown(visitor, number[:32])
 
 
-@blueprint.get("/registry")
-@web.public
-def registry() -> ResponseReturnValue:
-    """Show the state of the registry log and how to check it."""
-    return render_template(
-        "certs/registry.html",
-        checkpoints=recent_checkpoints(web.db()),
-        log_keys=public_keys(web.db(), "log"),
-    )
-
-
-@blueprint.get("/registry/checkpoint")
-@web.public
-def checkpoint() -> ResponseReturnValue:
-    """Hand out the newest signed checkpoint (C2SP tlog-checkpoint), for witnesses to keep."""
-    found = latest_checkpoint(web.db())
-    if found is None:
-        raise UnknownCertificate
-    return Response(found.note, mimetype="text/plain; charset=utf-8")
-
-
 @blueprint.get("/pki/root.pem")
 @web.public
 def root_pem() -> ResponseReturnValue:
@@ -209,8 +188,10 @@ def root_pem() -> ResponseReturnValue:
 @web.public
 def keys_json() -> ResponseReturnValue:
     """Hand out the public keys of QR credentials and of the log."""
-    kinds = {kind: public_keys(web.db(), kind) for kind in ("qr", "log")}
-    response = jsonify(
-        {kind: [{"name": key.name, "public_pem": key.public_pem} for key in keys] for kind, keys in kinds.items()}
-    )
+    qr = [{"name": key.name, "public_pem": key.public_pem} for key in public_keys(web.db(), "qr")]
+    log = [
+        {"name": key.name, "public_pem": key.public_pem, "verifier_key": known.text}
+        for key, known in zip(public_keys(web.db(), "log"), log_keys(web.db()), strict=True)
+    ]
+    response = jsonify(qr=qr, log=log)
     return current_app.make_response(response)

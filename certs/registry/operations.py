@@ -1,25 +1,41 @@
-"""Writing the registry log: pending leaves with the deed, numbering and signing in batches."""
+"""Writing the registry log: pending leaves with the deed, numbering and signing in batches, witnesses."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import insert, select, text
+from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
 from certs import rules
+from certs.errors import CosignatureRefused, NotAWitness, WitnessKnown
 from certs.keys.operations import signing_keys
-from certs.models import Certificate, Leaf, LogCheckpoint, StatusEvent, TreeNode
+from certs.models import Certificate, Cosignature, Leaf, LogCheckpoint, StatusEvent, Witness
 from certs.registry import rules as tree
-from certs.registry.queries import stored_hashes
-from lms.core import clock
+from certs.registry.notes import WITNESS_KEY, Cosigned, VerifierKey, cosignature_of, read_verifier_key
+from certs.registry.publishing import publish, published_size
+from certs.registry.queries import log_size, with_stored_hashes
+from lms.core import audit, clock
+from lms.core.access import Actor
 from lms.core.services import Services
 from lms.core.tenancy import WORKER_SCOPE
 
 BATCH_LEAVES = 2_000
+# One statement for a batch, however many rows: the arrays are taken apart in the database.
+_ADD_NODES = text(
+    "insert into certs_tree_node (level, position, digest)"
+    " select level, first + nth, substring(row from cast(nth * 32 + 1 as int) for 32)"
+    " from unnest(cast(:levels as smallint[]), cast(:firsts as bigint[]), cast(:rows as bytea[]))"
+    " as whole(level, first, row), generate_series(0, length(row) / 32 - 1) as nth"
+)
+_NUMBER = text(
+    "update certs_leaf set seq = :size + placed.nth - 1"
+    " from unnest(cast(:ids as uuid[])) with ordinality as placed(leaf_id, nth) where id = placed.leaf_id"
+)
 # What may change after the issue is not among the facts; each change of status has a leaf of its own.
 _CHANGING = frozenset({"state", "status", "failure", "queued_at"})
 _FACTS = tuple(column.key for column in Certificate.__table__.columns if column.key not in _CHANGING)
@@ -79,21 +95,30 @@ def sequence(services: Services) -> int:
         ).all()
         if not pending:
             return 0
-        size = session.scalar(select(func.max(LogCheckpoint.tree_size))) or 0
-        read = stored_hashes(session)
-        hashes = tree.append_leaves(size, [leaf.leaf_hash for leaf in pending], read)
-        session.execute(insert(TreeNode), [{"level": h.level, "position": h.index, "digest": h.digest} for h in hashes])
-        session.connection().execute(
-            update(Leaf).where(Leaf.id == bindparam("leaf_id")).values(seq=bindparam("place")),
-            [{"leaf_id": leaf.id, "place": size + offset} for offset, leaf in enumerate(pending)],
-        )
+        size = log_size(session)
+        leaves = [bytes(leaf.leaf_hash) for leaf in pending]
+        hashes = with_stored_hashes(session, lambda read: tree.append_leaves(size, leaves, read))
+        session.execute(_ADD_NODES, _by_level(hashes))
+        session.execute(_NUMBER, {"ids": [leaf.id for leaf in pending], "size": size})
         _sign(session, size + len(pending))
         return len(pending)
 
 
+def _by_level(hashes: Sequence[tree.StoredHash]) -> dict[str, list[Any]]:
+    """Join the hashes of each level, which follow each other, to one value: far fewer values to hand over."""
+    rows: dict[int, list[tree.StoredHash]] = {}
+    for one in hashes:
+        rows.setdefault(one.level, []).append(one)
+    return {
+        "levels": list(rows),
+        "firsts": [row[0].index for row in rows.values()],
+        "rows": [b"".join(one.digest for one in row) for row in rows.values()],
+    }
+
+
 def _sign(session: Session, size: int) -> None:
     keys = signing_keys(session)
-    root = tree.root(size, stored_hashes(session))
+    root = with_stored_hashes(session, lambda read: tree.root(size, read))
     note = tree.sign_checkpoint(tree.Checkpoint(keys.log_origin, size, root), keys.log)
     session.execute(
         insert(LogCheckpoint).values(tree_size=size, root=root, note=note, key_id=keys.log_key_id, at=clock.now())
@@ -101,6 +126,52 @@ def _sign(session: Session, size: int) -> None:
 
 
 def sequence_all(services: Services) -> None:
-    """Sequence until nothing is pending (ticker)."""
+    """Sequence until nothing is pending, then publish (ticker). Raises ForkedError before it adds to a forked log."""
+    published_size(services)
     while sequence(services) == BATCH_LEAVES:
         pass
+    publish(services)
+
+
+def add_witness(session: Session, actor: Actor, key: VerifierKey) -> None:
+    """Let the owner of the key co-sign checkpoints. Raises WitnessKnown where the name has another key."""
+    if key.kind != WITNESS_KEY:
+        raise NotAWitness
+    known = session.get(Witness, key.name)
+    if known:
+        if known.verifier_key != key.text:
+            raise WitnessKnown(name=key.name)
+        return
+    session.execute(insert(Witness).values(name=key.name, verifier_key=key.text, added_at=clock.now()))
+    audit.record(session, actor, "certs.witness.added", subject_type="witness", subject_id=key.name)
+
+
+def add_cosignatures(session: Session, actor: Actor, note: str) -> tuple[str, ...]:
+    """Take the co-signatures of known witnesses from a co-signed checkpoint; return the witnesses' names.
+
+    Ours is told by its text: it must be one that this log signed, so that nobody can make us
+    publish a signature of another tree. Raises CosignatureRefused.
+    """
+    try:
+        body, lines = tree.split_note(note)
+        size = tree.read_checkpoint(body).size
+    except tree.CheckpointInvalidError:
+        raise CosignatureRefused from None
+    own = session.get(LogCheckpoint, size)
+    if own is None or tree.split_note(own.note)[0] != body:
+        raise CosignatureRefused
+    taken = []
+    for witness in session.scalars(select(Witness).order_by(Witness.name)):
+        line = cosignature_of(body, lines, read_verifier_key(witness.verifier_key))
+        if line is not None:
+            _keep(session, size, witness.name, line)
+            audit.record(session, actor, "certs.checkpoint.cosigned", subject_type="witness", subject_id=witness.name)
+            taken.append(witness.name)
+    if not taken:
+        raise CosignatureRefused
+    return tuple(taken)
+
+
+def _keep(session: Session, size: int, witness: str, line: Cosigned) -> None:
+    new = pg_insert(Cosignature).values(tree_size=size, witness=witness, line=line.line, at=line.at)
+    session.execute(new.on_conflict_do_nothing())

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator
-from contextlib import closing
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from sqlalchemy import Row, func, select, tuple_
+from sqlalchemy import Row, func, select, text
 from sqlalchemy.orm import Session, aliased
 
 from certs.adapters.pki import load_log_public_key
 from certs.keys.operations import public_keys
-from certs.models import Certificate, IssuerKey, Leaf, LogCheckpoint, NumberEntry, PublicId, StatusEvent, TreeNode
+from certs.models import (
+    Certificate,
+    Cosignature,
+    IssuerKey,
+    Leaf,
+    LogCheckpoint,
+    NumberEntry,
+    PublicId,
+    StatusEvent,
+    TreeNode,
+    Witness,
+)
 from certs.registry import rules as tree
+from certs.registry.notes import VerifierKey, cosignature_of, read_verifier_key
 from certs.registry.operations import expected_leaf
-from certs.registry.queries import stored_hashes
-from certs.registry.rules import CheckpointInvalidError
+from certs.registry.rules import CheckpointInvalidError, StoredHash
 from lms.core import clock
 from lms.core.sealing import Verdict
 from lms.core.services import Services
@@ -26,6 +36,20 @@ from lms.core.tenancy import AUDIT_SCOPE
 
 BATCH = 1_000
 MAX_PENDING_AGE = timedelta(seconds=60)
+_LEAVES = (
+    select(Leaf, StatusEvent, Certificate)
+    .outerjoin(StatusEvent, StatusEvent.id == Leaf.id)
+    .outerjoin(Certificate, Certificate.id == Leaf.certificate_id)
+    .where(Leaf.seq.is_not(None))
+    .order_by(Leaf.seq)
+    .execution_options(yield_per=BATCH)
+)
+_NODES = text(
+    "select n.* from unnest(cast(:levels as smallint[]), cast(:lows as bigint[]), cast(:highs as bigint[]))"
+    " as wanted(level, low, high) cross join lateral (select n.level, n.position, n.digest from certs_tree_node n"
+    # The offset keeps it a range of the index for each level: a join might read the table whole, batch by batch.
+    " where n.level = wanted.level and n.position between wanted.low and wanted.high offset 0) n"
+)
 
 
 class BrokenError(Exception):
@@ -51,95 +75,60 @@ def verify(services: Services, *, files: bool = False) -> Verdict:
             if files:
                 _check_files(services, session)
         except BrokenError as error:
-            return Verdict(walk.size, str(error))
-        return Verdict(walk.size, None)
+            return Verdict(walk.tree.size, str(error))
+        return Verdict(walk.tree.size, None)
 
 
 @dataclass(slots=True)
 class _Walk:
-    """Goes through the leaves once, rebuilding the tree from nothing."""
+    """Goes through the leaves once, rebuilding the tree from nothing; holds one batch of rows at a time."""
 
     session: Session
-    size: int = 0
-    peaks: dict[tuple[int, int], bytes] = field(default_factory=dict)
-    last: LogCheckpoint | None = None
+    tree: tree.GrowingTree = field(default_factory=tree.GrowingTree)
+    last: int = 0
 
     def run(self) -> None:
-        checkpoints = list(self.session.scalars(select(LogCheckpoint).order_by(LogCheckpoint.tree_size)))
         keys = {key.key_id: key for key in public_keys(self.session, "log")}
-        waiting = iter(checkpoints)
-        checkpoint = next(waiting, None)
-        with closing(self._leaves()) as leaves:
-            for leaf, event, certificate in leaves:
-                self._check_leaf(leaf, event, certificate)
-                self._append(leaf)
-                if checkpoint and checkpoint.tree_size == self.size:
+        witnesses = {row.name: read_verifier_key(row.verifier_key) for row in self.session.scalars(select(Witness))}
+        with self.session.execute(_LEAVES) as rows:
+            for batch in rows.partitions(BATCH):
+                for offset, (leaf, event, certificate) in enumerate(batch):
+                    _check_leaf(self.tree.size + offset, leaf, event, certificate)
+                fresh = self.tree.append([bytes(leaf.leaf_hash) for leaf, _, _ in batch])
+                self.session.expunge_all()
+                self._check_nodes(fresh)
+                for checkpoint in self._checkpoints(len(batch)):
                     self._check_checkpoint(checkpoint, keys)
-                    self.last, checkpoint = checkpoint, next(waiting, None)
-        if checkpoint:
-            raise BrokenError(f"checkpoint {checkpoint.tree_size} covers more leaves than there are: {self.size}")
-        if self.size and (self.last is None or self.last.tree_size != self.size):
-            raise BrokenError(f"leaves up to {self.size - 1} bear no checkpoint")
-        self._check_node_count()
+                    self.last = checkpoint.tree_size
+                for checkpoint, row in self._cosignatures(len(batch)):
+                    _check_cosignature(checkpoint, row, witnesses)
+                self.session.expunge_all()
+        self._check_end()
 
-    def _leaves(self) -> Generator[Row[Leaf, StatusEvent, Certificate], None, None]:
-        query = (
-            select(Leaf, StatusEvent, Certificate)
-            .outerjoin(StatusEvent, StatusEvent.id == Leaf.id)
-            .outerjoin(Certificate, Certificate.id == Leaf.certificate_id)
-            .where(Leaf.seq.is_not(None))
-            .order_by(Leaf.seq)
-            .execution_options(yield_per=BATCH)
-        )
-        with self.session.execute(query) as rows:
-            for row in rows:
-                yield row
-                for item in row:
-                    if item is not None and item in self.session:
-                        self.session.expunge(item)
+    def _checkpoints(self, added: int) -> Sequence[LogCheckpoint]:
+        """Return those whose root lies in the leaves just added."""
+        sizes = LogCheckpoint.tree_size
+        query = select(LogCheckpoint).where(sizes > self.tree.size - added, sizes <= self.tree.size).order_by(sizes)
+        return self.session.scalars(query).all()
 
-    def _check_leaf(self, leaf: Leaf, event: StatusEvent | None, certificate: Certificate | None) -> None:
-        named = f"leaf {leaf.id} (place {leaf.seq})"
-        if leaf.seq != self.size:
-            raise BrokenError(f"the leaf at place {self.size} is missing")
-        if tree.leaf_hash(bytes(leaf.leaf_data)) != bytes(leaf.leaf_hash):
-            raise BrokenError(f"{named} was altered")
-        if certificate is None:
-            raise BrokenError(f"certificate {leaf.certificate_id} of {named} was deleted")
-        if event is None:
-            raise BrokenError(f"status event {leaf.id} of certificate {certificate.id} was deleted")
-        if (
-            expected_leaf(event, certificate) != bytes(leaf.leaf_data)
-            or (leaf.kind == "issue") != (not event.old_status)
-            or leaf.at != event.at
-        ):
-            raise BrokenError(
-                f"certificate {certificate.id} or its status event {event.id} was altered: not what {named} says"
-            )
+    def _cosignatures(self, added: int) -> Sequence[Row[LogCheckpoint, Cosignature]]:
+        sizes = LogCheckpoint.tree_size
+        joined = select(LogCheckpoint, Cosignature).join(Cosignature, Cosignature.tree_size == sizes)
+        return self.session.execute(joined.where(sizes > self.tree.size - added, sizes <= self.tree.size)).all()
 
-    def _append(self, leaf: Leaf) -> None:
-        fresh = tree.append_leaves(self.size, [bytes(leaf.leaf_hash)], self._read)
-        places = [(node.level, node.index) for node in fresh]
-        query = select(TreeNode.level, TreeNode.position, TreeNode.digest)
-        found = {
-            (level, position): bytes(digest)
-            for level, position, digest in self.session.execute(
-                query.where(tuple_(TreeNode.level, TreeNode.position).in_(places))
-            )
-        }
+    def _check_nodes(self, fresh: Sequence[StoredHash]) -> None:
+        ranges: dict[int, tuple[int, int]] = {}
+        for node in fresh:
+            ranges[node.level] = (ranges.get(node.level, (node.index, 0))[0], node.index)
+        levels, bounds = list(ranges), list(ranges.values())
+        names = {"levels": levels, "lows": [low for low, _ in bounds], "highs": [high for _, high in bounds]}
+        found = {(level, at): bytes(digest) for level, at, digest in self.session.execute(_NODES, names)}
         for node in fresh:
             if found.get((node.level, node.index)) != node.digest:
                 raise BrokenError(f"tree node {node.level}/{node.index} was altered or is missing")
-            self.peaks[node.level, node.index] = node.digest
-            # The halves of a complete subtree are not needed again.
-            for half in (2 * node.index, 2 * node.index + 1):
-                self.peaks.pop((node.level - 1, half), None)
-        self.size += 1
-
-    def _read(self, level: int, index: int) -> bytes:
-        return self.peaks[level, index]
 
     def _check_checkpoint(self, checkpoint: LogCheckpoint, keys: dict[str, IssuerKey]) -> None:
+        """Compare signature and root. Roots that come from the same leaves are consistent with each other."""
         named = f"checkpoint {checkpoint.tree_size}"
         key = keys.get(checkpoint.key_id)
         if key is None:
@@ -150,21 +139,47 @@ class _Walk:
             raise BrokenError(f"{named}: {error}") from error
         if stated.size != checkpoint.tree_size or stated.root != bytes(checkpoint.root):
             raise BrokenError(f"{named} states another size or root than its row")
-        if tree.root(self.size, self._read) != stated.root:
+        if self.tree.root(stated.size) != stated.root:
             raise BrokenError(f"{named} has another root than the leaves up to it")
-        if self.last and not self._extends(self.last, checkpoint):
-            raise BrokenError(f"{named} is not consistent with checkpoint {self.last.tree_size}")
 
-    def _extends(self, older: LogCheckpoint, newer: LogCheckpoint) -> bool:
-        read = stored_hashes(self.session)
-        proof = tree.consistency_proof(older.tree_size, newer.tree_size, read)
-        return tree.verify_consistency(older.tree_size, newer.tree_size, proof, bytes(older.root), bytes(newer.root))
-
-    def _check_node_count(self) -> None:
+    def _check_end(self) -> None:
+        size = self.tree.size
+        beyond = self.session.scalar(select(func.max(LogCheckpoint.tree_size))) or 0
+        if beyond > size:
+            raise BrokenError(f"checkpoint {beyond} covers more leaves than there are: {size}")
+        if self.last != size:
+            raise BrokenError(f"leaves up to {size - 1} bear no checkpoint")
         count = int(self.session.execute(select(func.count()).select_from(TreeNode)).scalar_one())
         # n leaves make n - (ones in n) complete subtrees above the leaves.
-        if count != 2 * self.size - self.size.bit_count():
-            raise BrokenError(f"the tree holds {count} hashes, {2 * self.size - self.size.bit_count()} belong to it")
+        if count != 2 * size - size.bit_count():
+            raise BrokenError(f"the tree holds {count} hashes, {2 * size - size.bit_count()} belong to it")
+
+
+def _check_cosignature(checkpoint: LogCheckpoint, row: Cosignature, witnesses: Mapping[str, VerifierKey]) -> None:
+    body, _ = tree.split_note(checkpoint.note)
+    held = cosignature_of(body, [row.line.rstrip("\n")], witnesses[row.witness])
+    if held is None or (held.line, held.at) != (row.line, row.at):
+        raise BrokenError(f"the co-signature of {row.witness} on checkpoint {checkpoint.tree_size} was altered")
+
+
+def _check_leaf(place: int, leaf: Leaf, event: StatusEvent | None, certificate: Certificate | None) -> None:
+    named = f"leaf {leaf.id} (place {leaf.seq})"
+    if leaf.seq != place:
+        raise BrokenError(f"the leaf at place {place} is missing")
+    if tree.leaf_hash(bytes(leaf.leaf_data)) != bytes(leaf.leaf_hash):
+        raise BrokenError(f"{named} was altered")
+    if certificate is None:
+        raise BrokenError(f"certificate {leaf.certificate_id} of {named} was deleted")
+    if event is None:
+        raise BrokenError(f"status event {leaf.id} of certificate {certificate.id} was deleted")
+    if (
+        expected_leaf(event, certificate) != bytes(leaf.leaf_data)
+        or (leaf.kind == "issue") != (not event.old_status)
+        or leaf.at != event.at
+    ):
+        raise BrokenError(
+            f"certificate {certificate.id} or its status event {event.id} was altered: not what {named} says"
+        )
 
 
 def _check_pending(session: Session) -> None:

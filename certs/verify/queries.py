@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 
 from certs.adapters.pki import load_log_public_key
 from certs.keys.operations import public_keys
-from certs.models import LogCheckpoint
 from certs.registry import rules as tree
 from certs.registry.queries import LeafProof, proof_of
 from certs.verify.rules import Entry, LogState, Register
@@ -37,7 +36,7 @@ def _log_state(session: Session, public_id: str, digest: bytes) -> LogState:
         return LogState.DIFFERS
     if issue.place is None or proof.checkpoint is None:
         return LogState.PENDING
-    return LogState.PROVEN if _stands_in(session, issue, issue.place, proof.checkpoint) else LogState.DIFFERS
+    return LogState.PROVEN if _stands_in(session, issue, issue.place, proof.checkpoint.note) else LogState.DIFFERS
 
 
 def _names(leaf: LeafProof, digest: bytes) -> bool:
@@ -45,13 +44,12 @@ def _names(leaf: LeafProof, digest: bytes) -> bool:
     return tree.leaf_hash(leaf.data) == leaf.leaf_hash and json.loads(leaf.data).get("pdf_sha256") == digest.hex()
 
 
-def _stands_in(session: Session, leaf: LeafProof, place: int, checkpoint: LogCheckpoint) -> bool:
-    """The newest checkpoint is signed by the log's key and its root covers the entry."""
-    key = next((key for key in public_keys(session, "log") if key.key_id == checkpoint.key_id), None)
-    if key is None:
-        return False
-    try:
-        stated = tree.verify_checkpoint(checkpoint.note, key.name, load_log_public_key(key.public_pem.encode()))
-    except ValueError:
-        return False
-    return tree.verify_inclusion(leaf.leaf_hash, place, stated.size, leaf.hashes, stated.root)
+def _stands_in(session: Session, leaf: LeafProof, place: int, note: str) -> bool:
+    """The newest checkpoint is signed by one of the log's keys and its root covers the entry."""
+    for key in public_keys(session, "log"):
+        try:
+            stated = tree.verify_checkpoint(note, key.name, load_log_public_key(key.public_pem.encode()))
+        except ValueError:
+            continue
+        return tree.verify_inclusion(leaf.leaf_hash, place, stated.size, leaf.hashes, stated.root)
+    return False

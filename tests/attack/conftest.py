@@ -200,6 +200,8 @@ def build_arena(app: AnzhengFlask, jobs: Services, worker: Worker, folder: Path)
         "payload": "AAAA",
         "rendition": "360p",
         "name": "seg_00001.ts",
+        "place": 888_888,
+        "tile_name": "0/x888/888",
         "language": "zh",
     }
     office = world.make_department(jobs, region_code=world.COUNTY)

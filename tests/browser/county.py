@@ -113,6 +113,7 @@ def build(app: AnzhengFlask, jobs: Services, folder: Path) -> County:
         _learned(jobs, enrolments[place])
         province.sit(jobs, web, enterprise, place, enrolments[place], passes=passes)
     settle(Worker(jobs))
+    Worker(jobs).tick("certs.sequence")
     supervision.fold_all(jobs)
     tokens = {
         "learner": _trainee(app, jobs, enterprise, 0),
@@ -157,6 +158,6 @@ def _pages(jobs: Services, enterprise: province.Enterprise, enrolments: list[uui
         ],
         "visitor": [
             "/sign-in", "/activate", "/c", f"/c/{certificate.public_id}", f"/c/{certificate.public_id}/proof",
-            "/registry",
+            "/registry", "/registry/leaves/0",
         ],
     }  # fmt: skip

@@ -9,13 +9,16 @@ import psycopg
 import pytest
 from flask.testing import FlaskClient
 from psycopg.types.json import Jsonb
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import ProgrammingError
 
 from certs.adapters.pki import load_log_public_key
 from certs.models import Certificate
 from certs.registry import rules as tree
 from certs.registry import verification
+from certs.registry.notes import cosign, new_witness_key
+from certs.registry.operations import add_cosignatures, add_witness
+from certs.registry.queries import latest_checkpoint
 from certs.rules import Decision
 from certs.status.operations import decide
 from lms.core.access import SYSTEM
@@ -137,6 +140,58 @@ def test_a_deleted_row_is_found(
         admin_connection.execute("drop table gone")
     assert problem is not None
     assert _problem(auditor_services) is None
+
+
+@pytest.mark.parametrize("change", ["line = overlay(line placing 'x' from 3 for 1)", "at = at + interval '1 second'"])
+def test_an_altered_cosignature_is_found(
+    auditor_services: Services,
+    jobs_services: Services,
+    admin_connection: Admin,
+    certificate: Certificate,
+    change: str,
+) -> None:
+    signer = new_witness_key(f"witness-{uuid.uuid4()}")
+    with jobs_services.db.transaction(WORKER_SCOPE) as session:
+        newest = latest_checkpoint(session)
+        assert newest
+        add_witness(session, SYSTEM, signer.verifier)
+        body, _ = tree.split_note(newest.note)
+        add_cosignatures(session, SYSTEM, newest.note + cosign(body, signer, 1_800_000_000))
+    assert _problem(auditor_services) is None
+    where = "where witness = %s"
+    before = admin_connection.execute(f"select line, at from certs_cosignature {where}", (signer.name,)).fetchone()
+    assert before
+    admin_connection.execute(f"update certs_cosignature set {change} {where}", (signer.name,))
+    try:
+        problem = _problem(auditor_services)
+    finally:
+        admin_connection.execute(f"update certs_cosignature set line = %s, at = %s {where}", (*before, signer.name))
+    assert problem == f"the co-signature of {signer.name} on checkpoint {newest.size} was altered"
+
+
+def test_verification_asks_no_more_for_more_leaves(
+    auditor_services: Services, jobs_services: Services, queue_worker: Worker, certificate: Certificate
+) -> None:
+    before = _statements(auditor_services)
+    for decision in (Decision.SUSPEND, Decision.REINSTATE):
+        with jobs_services.db.transaction(WORKER_SCOPE) as session:
+            decide(session, SYSTEM, certificate.id, decision, "现场检查")
+        queue_worker.tick("certs.sequence")
+    assert _statements(auditor_services) == before
+
+
+def _statements(services: Services) -> int:
+    seen: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        seen.append(statement)
+
+    event.listen(services.db.engine, "before_cursor_execute", note)
+    try:
+        assert _problem(services) is None
+    finally:
+        event.remove(services.db.engine, "before_cursor_execute", note)
+    return len(seen)
 
 
 def test_an_altered_file_is_found(
