@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from bench import batches, pages, results, verification
+from bench import batches, pages, registry, results, verification
 from bench.instance import Instance, running_instance, serving
 from bench.results import Result
 from bench.world import World, make_world
@@ -28,6 +28,8 @@ def measure(instance: Instance, world: World, wanted: set[str]) -> list[Result]:
         "certificate": lambda: batches.certificate(instance, world),
         "verify_pdf": lambda: verification.verify_pdf(instance),
         "face": lambda: batches.face(instance, world),
+        "registry_append": lambda: registry.registry_append(instance),
+        "proof": lambda: registry.proof(instance),
         "import_rows": lambda: batches.import_rows(instance),
     }
     return found + [_said(name, call()) for name, call in offline.items() if name in wanted]

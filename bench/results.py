@@ -32,6 +32,8 @@ FLOORS = {
     "verify_page": 0.08,
     "verify_pdf": 3.0,
     "face": 1.3,
+    "registry_append": 0.35,
+    "proof": 6.0,
     "board": 15.0,
 }
 
