@@ -14,6 +14,7 @@ from certs.keys.operations import make_keys, root_pems
 from certs.keys.revocation import revoke_key
 from certs.models import Certificate
 from certs.schemes.operations import load_schemes, read_file
+from certs.status import reasons
 from lms.core.access import SYSTEM
 from lms.core.errors import Conflict
 from lms.core.services import Services
@@ -26,6 +27,7 @@ def load_reference(services: Services) -> None:
     """Load the schemes; outside production also make the instance's own keys."""
     with services.db.transaction(WORKER_SCOPE) as session:
         load_schemes(session, read_file())
+        reasons.load_reasons(session, reasons.read_file())
         if not services.settings.is_production:
             make_keys(session, SYSTEM)
 
@@ -42,6 +44,7 @@ def certs_init(build: Build) -> None:
     services = build("jobs")
     with services.db.transaction(WORKER_SCOPE) as session:
         load_schemes(session, read_file())
+        reasons.load_reasons(session, reasons.read_file())
         made = make_keys(session, SYSTEM)
     click.echo("keys made" if made else "keys were there already")
 

@@ -20,6 +20,113 @@ class TransitionRefused(Conflict):
     message = _("证书当前状态不能执行此操作，请刷新后查看最新状态")
 
 
+class FourEyesNeeded(Conflict):
+    """Two officials decide this: one proposes, another approves."""
+
+    code = "four_eyes_needed"
+    message = _("吊销和限制取证须由一人提出、另一人批准")
+
+
+class ProposalOpen(Conflict):
+    """The same has been proposed for this certificate and waits for its decision."""
+
+    code = "proposal_open"
+    message = _("该证书已有一项同类建议等待决定")
+
+
+class CaseClosed(Conflict):
+    """The case was decided before, perhaps a moment ago."""
+
+    code = "case_closed"
+    message = _("该事项已办结，请刷新后查看结果")
+
+
+class OwnProposal(DomainError):
+    """Nobody decides what they proposed themselves."""
+
+    code = "own_proposal"
+    status = 403
+    message = _("提出建议的人不能自己批准或驳回，须由另一名人员决定")
+
+
+class LowerDepartment(DomainError):
+    """The department does not oversee all that the proposer's does."""
+
+    code = "lower_department"
+    status = 403
+    message = _("须由同级或上级部门的人员决定")
+
+
+class NotTheProposer(DomainError):
+    """Only the proposer takes a proposal back."""
+
+    code = "not_the_proposer"
+    status = 403
+    message = _("只有提出建议的人可以撤回")
+
+
+class ReasonUnknown(Invalid):
+    """There is no such coded reason for this decision."""
+
+    code = "reason_unknown"
+    message = _("请选择列表中的理由")
+
+
+class ReasonsInvalid(Invalid):
+    """The data file of reasons is not usable."""
+
+    code = "reasons_invalid"
+    message = _("理由数据有误：%(problem)s")
+
+
+class BanDateInvalid(Invalid):
+    """A ban ends on a day to come, or never."""
+
+    code = "ban_date_invalid"
+    message = _("限制期限须晚于今天；不填表示终身")
+
+
+class NotCorrectable(Conflict):
+    """Only a certificate in force is corrected."""
+
+    code = "not_correctable"
+    message = _("只有有效的证书可以申请更正")
+
+
+class NothingToCorrect(Invalid):
+    """The certificate says already what is asked for."""
+
+    code = "nothing_to_correct"
+    message = _("申请的内容与证书现有内容相同")
+
+
+class CorrectionOpen(Conflict):
+    """A correction of this certificate is under way."""
+
+    code = "correction_open"
+    message = _("该证书已有一项更正申请正在办理")
+
+
+class ObjectionTooLate(Conflict):
+    """The time for an objection is over."""
+
+    code = "objection_too_late"
+    message = _("异议须在决定作出之日起 %(days)s 日内提出，期限已过")
+
+
+class AlreadyObjected(Conflict):
+    """One decision is objected to once."""
+
+    code = "already_objected"
+    message = _("您已对该决定提出异议")
+
+
+class CaseInvalid(Invalid):
+    """What was sent is not what the form asks for."""
+
+    code = "case_invalid"
+
+
 class NotIssuedYet(Conflict):
     """The certificate is still being made, or its making failed."""
 

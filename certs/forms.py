@@ -6,14 +6,15 @@ from flask_wtf import FlaskForm
 from wtforms import StringField, TextAreaField
 from wtforms.validators import AnyOf, InputRequired, Length
 
-from certs.rules import Decision
+from certs.rules import DECIDED_BY_ONE
 from lms.core.i18n import lazy_gettext as _
 
 
 class DecisionForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     """A decision about a certificate, with its reason."""
 
-    decision = StringField(_("决定"), [InputRequired(), AnyOf([decision.value for decision in Decision])])
+    decision = StringField(_("决定"), [InputRequired(), AnyOf([decision.value for decision in DECIDED_BY_ONE])])
+    code = StringField(_("理由类别"), [Length(max=40)])
     reason = TextAreaField(
         _("理由"), [InputRequired(_("请填写理由")), Length(min=4, max=500, message=_("理由请写 4 至 500 个字"))]
     )

@@ -38,7 +38,7 @@ VERDICTS = {
 DECISIONS = {
     Decision.SUSPEND: (_("暂扣"), "clock-pause", "warn", _("暂扣后公众核验立即显示“暂扣”，可以恢复。")),
     Decision.REINSTATE: (_("恢复"), "rosette-discount-check", "primary", _("恢复后公众核验立即显示“有效”。")),
-    Decision.REVOKE: (_("吊销"), "ban", "bad", _("吊销不可撤销，公众核验立即显示“吊销”。")),
+    Decision.CANCEL: (_("注销"), "x", "bad", _("注销不可撤销，公众核验立即显示“注销”。")),
 }
 STEPS = {
     "": _("签发"),

@@ -107,6 +107,7 @@ class Certificate(Base):
         Index("ix_certs_certificate_number", "number"),
         Index("ix_certs_certificate_pdf_sha256", "pdf_sha256"),
         Index("ix_certs_certificate_holder_name", "holder_name"),
+        Index("ix_certs_certificate_decided", "status_index", postgresql_where="status <> 'valid'"),
         Index("ix_certs_certificate_unissued", "queued_at", postgresql_where="state <> 'issued'"),
     )
 
@@ -174,6 +175,18 @@ class StatusEvent(Base):
     __table_args__ = (
         PrimaryKeyConstraint("person_id", "id"),
         ForeignKeyConstraint(["person_id", "certificate_id"], ["certs_certificate.person_id", "certs_certificate.id"]),
+        ForeignKeyConstraint(
+            ["reason_code", "reason_version"],
+            ["certs_reason.code", "certs_reason.version"],
+            name="fk_certs_status_event_reason_code_reason_version",
+        ),
+        # Which step may follow which (certs.rules.TRANSITIONS); the walls keep officials out of final states.
+        CheckConstraint(
+            "(old_status, new_status) in (('', 'valid'), ('valid', 'suspended'), ('valid', 'revoked'),"
+            " ('valid', 'cancelled'), ('valid', 'superseded'), ('suspended', 'valid'), ('suspended', 'revoked'),"
+            " ('suspended', 'cancelled'))",
+            name="step",
+        ),
         Index("ix_certs_status_event_id", "id", unique=True),
         Index("ix_certs_status_event_certificate_id", "certificate_id", "id"),
     )
@@ -188,6 +201,9 @@ class StatusEvent(Base):
     old_status: Mapped[str] = mapped_column(String(12))
     new_status: Mapped[str] = mapped_column(String(12))
     reason: Mapped[str] = mapped_column(String(500))
+    reason_code: Mapped[str | None] = mapped_column(Text)
+    reason_version: Mapped[int | None] = mapped_column(BigInteger)
+    proposal_id: Mapped[uuid.UUID | None]
     actor_id: Mapped[uuid.UUID | None]
     actor_name: Mapped[str] = mapped_column(String(120))
     at: Mapped[datetime]

@@ -238,6 +238,8 @@ def _shown(shown: str, today: date) -> list[ColumnElement[bool]]:
         Shown.EXPIRED: [*valid, days_left < 0],
         Shown.SUSPENDED: [Certificate.status == Status.SUSPENDED.value],
         Shown.REVOKED: [Certificate.status == Status.REVOKED.value],
+        Shown.CANCELLED: [Certificate.status == Status.CANCELLED.value],
+        Shown.SUPERSEDED: [Certificate.status == Status.SUPERSEDED.value],
     }
     return found.get(shown, [])
 

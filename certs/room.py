@@ -12,6 +12,10 @@ from certs.issue.tasks import ISSUE_TASK, issue, queue_stale
 from certs.registry.commands import registry_group
 from certs.registry.operations import sequence_all
 from certs.registry.views import blueprint as registry_blueprint
+from certs.status import tasks as status_tasks
+from certs.status.cases import TELL_TASK
+from certs.status.corrections import CORRECT_TASK
+from certs.status.views import blueprint as status_blueprint
 from certs.verify import views as verify_views
 from certs.verify.commands import verify_command
 from certs.views import blueprint, earned_notice, home_strip, staff_strip
@@ -27,13 +31,17 @@ QUEUE_STALE_EVERY_S = 60.0
 
 def register(kernel: Kernel) -> None:
     """Register pages, rights, jobs and the sequencer."""
-    kernel.blueprints.extend((blueprint, check_blueprint, registry_blueprint, verify_views.blueprint))
+    kernel.blueprints.extend((blueprint, check_blueprint, status_blueprint, registry_blueprint, verify_views.blueprint))
     kernel.installers.append(verify_views.install)
     for event_type in (CertificateIssued, CertificateStatusChanged):
         kernel.events.setdefault(event_type.__name__, event_type)
     kernel.subscribe(AttemptGraded, on_attempt_graded, name="certs.on_attempt_graded")
     kernel.task(ISSUE_TASK, issue, queue="certs", max_attempts=8)
     kernel.task(tasks.EXPORT, tasks.export)
+    kernel.task(TELL_TASK, status_tasks.tell_officials)
+    kernel.task(CORRECT_TASK, status_tasks.correct, queue="certs", max_attempts=8)
+    kernel.task(status_tasks.EXPORT, status_tasks.export)
+    kernel.ticker("certs.corrections", status_tasks.queue_unfinished, every_s=QUEUE_STALE_EVERY_S)
     kernel.ticker("certs.sequence", sequence_all, every_s=SEQUENCE_EVERY_S)
     kernel.ticker("certs.queue_stale", queue_stale, every_s=QUEUE_STALE_EVERY_S)
     kernel.reference_steps.append((REFERENCE_ORDER, load_reference))
@@ -54,3 +62,4 @@ def _register_roles(kernel: Kernel) -> None:
     kernel.nav.append(NavItem("certs.my_certificates", _("证书"), "certificate", P.HOLD, 40))
     kernel.nav.append(NavItem("certs.staff_list", _("持证管理"), "certificate", P.READ_STAFF, 40))
     kernel.nav.append(NavItem("certs.regulator_list", _("证书监管"), "certificate", P.SUPERVISE, 40))
+    kernel.nav.append(NavItem("certs_status.cases", _("证书事项"), "gavel", P.SUPERVISE, 41))

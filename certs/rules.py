@@ -36,19 +36,50 @@ class Shown(StrEnum):
 
 
 class Decision(StrEnum):
-    """What a regulator may decide about a certificate."""
+    """What leads a certificate from one status to another."""
 
     SUSPEND = "suspend"
     REINSTATE = "reinstate"
     REVOKE = "revoke"
+    CANCEL = "cancel"
+    SUPERSEDE = "supersede"
 
 
-# Revocation is final: whoever is to hold a certificate again earns a new one.
+class ProposalKind(StrEnum):
+    """What takes two officials (four eyes)."""
+
+    REVOKE = "revoke"
+    BAN = "ban"
+
+
+class CorrectionKind(StrEnum):
+    """What a correction replaces."""
+
+    NAME = "name"
+    PHOTO = "photo"
+    EMPLOYER = "employer"
+
+
+class Outcome(StrEnum):
+    """What the department answers to an objection."""
+
+    UPHELD = "upheld"
+    REJECTED = "rejected"
+
+
+# Decisions against the holder; to a reinstatement or a correction nobody needs to object.
+OBJECTIONABLE: Final = (Status.SUSPENDED.value, Status.REVOKED.value, Status.CANCELLED.value)
+DECIDED_BY_ONE: Final = (Decision.SUSPEND, Decision.REINSTATE, Decision.CANCEL)
+# Only a suspension is taken back. Revoked, cancelled and superseded are final: whoever is to hold
+# a certificate again earns a new one. The history's constraint in the database says the same.
 TRANSITIONS: Final[Mapping[tuple[Status, Decision], Status]] = {
     (Status.VALID, Decision.SUSPEND): Status.SUSPENDED,
     (Status.VALID, Decision.REVOKE): Status.REVOKED,
+    (Status.VALID, Decision.CANCEL): Status.CANCELLED,
+    (Status.VALID, Decision.SUPERSEDE): Status.SUPERSEDED,
     (Status.SUSPENDED, Decision.REINSTATE): Status.VALID,
     (Status.SUSPENDED, Decision.REVOKE): Status.REVOKED,
+    (Status.SUSPENDED, Decision.CANCEL): Status.CANCELLED,
 }
 
 
@@ -58,8 +89,14 @@ def next_status(status: Status, decision: Decision) -> Status | None:
 
 
 def allowed_decisions(status: Status) -> tuple[Decision, ...]:
-    """Return the decisions that are open in ``status``."""
-    return tuple(decision for decision in Decision if (status, decision) in TRANSITIONS)
+    """Return the decisions that one official may take in ``status``."""
+    return tuple(decision for decision in DECIDED_BY_ONE if (status, decision) in TRANSITIONS)
+
+
+def oversees(upper: tuple[int | None, int | None], lower: tuple[int, int]) -> bool:
+    """Tell whether one range of regions [lo, hi) holds the other: a department of the same or a higher level."""
+    lo, hi = upper
+    return lo is not None and hi is not None and lo <= lower[0] and hi >= lower[1]
 
 
 def shown_status(status: Status, valid_from: date, valid_until: date, today: date, window_days: int) -> Shown:
@@ -199,6 +236,14 @@ def issue_leaf(facts: Mapping[str, Any], *, event_id: object, at: datetime) -> b
     )
 
 
+# Columns that the history was given later: steps from before have none of them, and their leaves stay what they were.
+_LATER = frozenset({"reason_code", "reason_version", "proposal_id"})
+
+
+def _stated(event: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in event.items() if value is not None or key not in _LATER}
+
+
 def status_leaf(event: Mapping[str, Any]) -> bytes:
     """Return the log entry of a change of status; ``event`` is the history row as a mapping."""
     return canonical(
@@ -209,7 +254,7 @@ def status_leaf(event: Mapping[str, Any]) -> bytes:
             "certificate": event["certificate_id"],
             "old": event["old_status"],
             "new": event["new_status"],
-            "event_sha256": hashlib.sha256(canonical(event)).digest(),
+            "event_sha256": hashlib.sha256(canonical(_stated(event))).digest(),
             "at": event["at"],
         }
     )

@@ -14,6 +14,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
+import exams.api as exams
 from certs import queries, rules, tasks
 from certs.access import P, access_certificate
 from certs.adapters.qr import certificate_url
@@ -25,7 +26,9 @@ from certs.models import Certificate
 from certs.queries import Filter
 from certs.rules import Decision, Shown, Status
 from certs.schemes.queries import scheme_choices
+from certs.status.bans import ban_from_programme
 from certs.status.operations import decide
+from certs.status.views import sections_of
 from lms.core import audit, clock, web
 from lms.core.access import Actor
 from lms.core.i18n import gettext as _
@@ -37,7 +40,10 @@ from lms.core.storage import ObjectMissing
 blueprint = Blueprint("certs", __name__, template_folder="templates")
 log = structlog.get_logger()
 PDF = "application/pdf"
-SHOWN_FILTERS = (Shown.VALID, Shown.EXPIRING, Shown.EXPIRED, Shown.SUSPENDED, Shown.REVOKED)
+SHOWN_FILTERS = (
+    *(Shown.VALID, Shown.EXPIRING, Shown.EXPIRED),
+    *(Shown.SUSPENDED, Shown.REVOKED, Shown.CANCELLED, Shown.SUPERSEDED),
+)
 
 
 def _today() -> date:
@@ -78,7 +84,11 @@ def earned_notice(session: Session, actor: Actor, attempt_id: uuid.UUID | None) 
     if actor.person_id is None or attempt_id is None or not actor.can(P.HOLD):
         return ""
     row = queries.earned_by(session, actor.person_id, attempt_id)
-    return render_template("certs/_earned.html", certificate=row)
+    ban = None
+    if row is None:
+        programme = exams.attempt(session, actor.person_id, attempt_id).programme_code
+        ban = ban_from_programme(session, actor.person_id, programme, _today())
+    return render_template("certs/_earned.html", certificate=row, ban=ban)
 
 
 def staff_strip(session: Session, actor: Actor, person_id: uuid.UUID | None) -> str:
@@ -93,6 +103,7 @@ def staff_strip(session: Session, actor: Actor, person_id: uuid.UUID | None) -> 
 
 def _page(row: Certificate, *, layout: str, back: str, form: DecisionForm | None = None) -> str:
     view = queries.certificate_view(web.db(), row, _today())
+    history = queries.history_of(web.db(), row)
     address = certificate_url(web.services().settings.base_url, row.public_id)
     return render_template(
         "certs/certificate.html",
@@ -102,7 +113,8 @@ def _page(row: Certificate, *, layout: str, back: str, form: DecisionForm | None
         view=view,
         label=LABELS[view.status],
         tone=TONES[view.status],
-        history=[(STEPS.get(e.new_status if e.old_status else "", ""), e) for e in queries.history_of(web.db(), row)],
+        history=[(STEPS.get(e.new_status if e.old_status else "", ""), e) for e in history],
+        cases=sections_of(web.db(), row, history),
         symbol=address_symbol(address),
         decisions=[(d, *DECISIONS[d]) for d in rules.allowed_decisions(Status(row.status))]
         if form is not None and row.state == "issued"
@@ -259,13 +271,13 @@ def regulator_pdf(certificate_id: uuid.UUID) -> ResponseReturnValue:
 @blueprint.post("/regulator/certificates/<uuid:certificate_id>/status")
 @web.requires(P.DECIDE)
 def decide_status(certificate_id: uuid.UUID) -> ResponseReturnValue:
-    """Suspend, reinstate or revoke, with a reason."""
+    """Suspend, reinstate or cancel, with a reason."""
     form = DecisionForm()
     if not form.validate_on_submit():
         row = access_certificate(web.db(), certificate_id)
         page = _page(row, layout="layouts/desk.html", back=url_for(".regulator_list"), form=form)
         return page, 422
     decision = Decision(str(form.decision.data))
-    decide(web.db(), web.actor(), certificate_id, decision, (form.reason.data or "").strip())
+    decide(web.db(), web.actor(), certificate_id, decision, (form.reason.data or "").strip(), code=form.code.data or "")
     flash(_("已执行：%(decision)s", decision=DECISIONS[decision][0]), "ok")
     return redirect(url_for(".regulator_certificate", certificate_id=certificate_id))

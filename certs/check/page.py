@@ -31,6 +31,8 @@ class Facts:
     issuer: str
     place: str
     checked: str
+    decided: str
+    successor: str
 
 
 _NAMES = tuple(field.name for field in fields(Facts))
@@ -52,6 +54,7 @@ def _skeleton(shown: Shown, language: str, theme: str) -> Skeleton:
             facts=marked,
             title=title,
             text=text,
+            shown=shown.value,
             tone=TONES[shown],
             label=LABELS[shown],
             theme=theme,

@@ -27,6 +27,7 @@ _COUNT_UNKNOWN = text("select certs_count_unknown(:address, :since)")
 GUESSING_WINDOW = timedelta(minutes=10)
 GUESSES_ALLOWED = 30
 UNKNOWN = "unknown"
+MALFORMED = "malformed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +52,27 @@ class PublicFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Decided:
+    """Why a certificate is not in force: the reason's name, when, and the number of what replaces it (or empty)."""
+
+    at: datetime
+    reason_zh: str
+    reason_en: str
+    successor: str
+
+
+@dataclass(frozen=True, slots=True)
 class Checked:
     """The answer to one check. ``facts`` and ``shown`` are None for what does not exist.
 
-    ``unknown`` then says how often this visitor lately asked for what does not exist.
+    ``unknown`` then says how often this visitor lately asked for what does not exist. ``decided``
+    stands where a decision, not the calendar, took the certificate out of force.
     """
 
     facts: PublicFacts | None
     shown: Shown | None
     unknown: int = 0
+    decided: Decided | None = None
 
     @property
     def is_guessing(self) -> bool:
@@ -89,7 +102,14 @@ def check_now(database: Database, visitor: Visitor, public_id: str, today: date)
     found = json.loads(answer or b"{}")
     if "facts" not in found:
         return Checked(None, None, found["unknown"])
-    return Checked(_facts(found["facts"]), Shown(found["shown"]))
+    return Checked(_facts(found["facts"]), Shown(found["shown"]), decided=_decided(found.get("decided")))
+
+
+def _decided(given: dict[str, Any] | None) -> Decided | None:
+    if given is None:
+        return None
+    names = (given[key] or "" for key in ("reason_zh", "reason_en", "successor"))
+    return Decided(datetime.fromisoformat(given["at"]), *names)
 
 
 def _facts(given: dict[str, Any]) -> PublicFacts:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-from zoneinfo import ZoneInfo
-
 from flask import Blueprint, Response, current_app, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from certs import rules
-from certs.check import page, queries
-from certs.check.queries import GUESSING_WINDOW, UNKNOWN, PublicFacts, Visitor
-from certs.errors import GuessingTooOften, UnknownCertificate
+from certs.check import answers, page, queries
+from certs.check.queries import GUESSING_WINDOW, MALFORMED, UNKNOWN, Visitor
+from certs.errors import GuessingTooOften
 from certs.forms import FindForm
 from certs.keys.operations import public_keys, root_pems
 from certs.registry.queries import log_keys, proof_document, proof_of
-from certs.rules import Shown
 from lms.core import clock, web
 from lms.core.i18n import LANGUAGE_COOKIE, LANGUAGES, select_locale
-from lms.core.pages import YEAR_S, download
+from lms.core.pages import YEAR_S, database_is_away, download, on_database_error
 
 blueprint = Blueprint("certs_check", __name__, template_folder="../templates")
 THEMES = ("light", "dark")
@@ -37,21 +35,17 @@ def _unknown(visitor: Visitor, asked: str) -> ResponseReturnValue:
     )
     if queries.has_guessed_too_often(web.db(), visitor):
         raise GuessingTooOften(retry_after_s=int(GUESSING_WINDOW.total_seconds()))
-    return _unknown_page(asked)
+    return answers.unknown(asked)
 
 
-def _no_such_id(visitor: Visitor, asked: str) -> ResponseReturnValue:
-    """Answer what cannot be the code of a certificate, and write it down all the same."""
+def _malformed(visitor: Visitor, asked: str) -> ResponseReturnValue:
+    """Say of what cannot be the code of any certificate that it cannot be checked, and write it down all the same."""
     with web.transaction() as session:
-        queries.record_check(session, visitor, asked, certificate_id=None, outcome=UNKNOWN)
+        queries.record_check(session, visitor, asked, certificate_id=None, outcome=MALFORMED)
         refused = queries.has_guessed_too_often(session, visitor)
     if refused:
         raise GuessingTooOften(retry_after_s=int(GUESSING_WINDOW.total_seconds()))
-    return _unknown_page(asked)
-
-
-def _unknown_page(asked: str) -> ResponseReturnValue:
-    return render_template("certs/unknown.html", asked=asked, form=FindForm(formdata=None)), UnknownCertificate.status
+    return answers.malformed(asked)
 
 
 # Scanned symbols hold the address in capitals, people type small letters.
@@ -69,20 +63,23 @@ def check(public_id: str, payload: str = "") -> ResponseReturnValue:  # noqa: AR
     visitor = _visitor()
     wanted = rules.clean_public_id(public_id)
     if wanted is None:
-        return _no_such_id(visitor, public_id[:32])
+        return _malformed(visitor, public_id[:32])
     checked = queries.check_now(web.services().db, visitor, wanted, clock.today(web.services().settings.timezone))
     facts, shown = checked.facts, checked.shown
     if checked.is_guessing:
         raise GuessingTooOften(retry_after_s=int(GUESSING_WINDOW.total_seconds()))
     if facts is None or shown is None:
-        return _unknown_page(wanted)
+        return answers.unknown(wanted)
     if web.wants_json():
-        return jsonify(_as_json(facts, shown))
+        return jsonify(answers.facts_as_json(facts, shown, checked.decided, wanted))
     language = _language()
     theme = request.cookies.get("theme", "")
     response = Response(
         page.draw(
-            _as_text(facts, wanted, language), shown, language=language, theme=theme if theme in THEMES else "auto"
+            answers.facts_as_text(facts, checked.decided, wanted, language),
+            shown,
+            language=language,
+            theme=theme if theme in THEMES else "auto",
         )
     )
     if "lang" in request.args:
@@ -94,43 +91,6 @@ def _language() -> str:
     """Return the reader's language; this page changes it by its address, for it holds no forms."""
     chosen = request.args.get("lang", "")
     return chosen if chosen in LANGUAGES else select_locale()
-
-
-def _as_text(facts: PublicFacts, public_id: str, language: str) -> page.Facts:
-    english = language == "en"
-    licence = facts.licence_number
-    if licence and facts.licence_valid_until:
-        licence += f" ({'until' if english else '有效期至'} {facts.licence_valid_until})"
-    zone = ZoneInfo(web.services().settings.timezone)
-    waiting = "being entered, about a second" if english else "登记中，约一秒后可查"
-    return page.Facts(
-        public_id=public_id,
-        holder=facts.holder_name_masked,
-        scheme=facts.scheme_name_en if english else facts.scheme_name_zh,
-        number=facts.number,
-        valid=f"{facts.valid_from} — {facts.valid_until}",
-        enterprise=facts.enterprise_name,
-        licence=licence,
-        issuer=facts.issuer_name,
-        place=waiting if facts.leaf_seq is None else f"No. {facts.leaf_seq}",
-        checked=clock.now().astimezone(zone).strftime("%Y-%m-%d %H:%M:%S"),
-    )
-
-
-def _as_json(facts: PublicFacts, shown: Shown) -> dict[str, Any]:
-    return {
-        "status": shown.value,
-        "number": facts.number,
-        "holder": facts.holder_name_masked,
-        "scheme": facts.scheme_name_zh,
-        "valid_from": facts.valid_from.isoformat(),
-        "valid_until": facts.valid_until.isoformat(),
-        "issuer": facts.issuer_name,
-        "enterprise": facts.enterprise_name,
-        "licence": facts.licence_number,
-        "registry_index": facts.leaf_seq,
-        "checked_at": clock.now().isoformat(),
-    }
 
 
 @blueprint.get("/c/<public_id>/proof")
@@ -175,6 +135,18 @@ def find() -> ResponseReturnValue:
         raise GuessingTooOften(retry_after_s=int(GUESSING_WINDOW.total_seconds()))
     found = queries.find_public_id(web.db(), number, name)
     return redirect(url_for(".check", public_id=found)) if found else _unknown(visitor, number[:32])
+
+
+@blueprint.errorhandler(DBAPIError)
+def _on_database_error(error: DBAPIError) -> ResponseReturnValue:
+    """Say that nothing can be checked while the database is away: that is no verdict on the certificate."""
+    return answers.unavailable() if database_is_away(error) else on_database_error(error)
+
+
+@blueprint.errorhandler(PoolTimeout)
+def _on_crowd(_error: PoolTimeout) -> ResponseReturnValue:
+    """Say the same when no connection came free."""
+    return answers.unavailable()
 
 
 @blueprint.get("/pki/root.pem")

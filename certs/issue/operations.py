@@ -23,6 +23,7 @@ from certs.registry.operations import add_issue_leaf, certificate_facts
 from certs.rules import Achievement, Requirements, Status
 from certs.schemes.operations import province_names
 from certs.schemes.queries import scheme_in_force
+from certs.status.bans import ban_in_force, tell_barred
 from lms.core import audit, clock, events, ids, notify, queue
 from lms.core.access import Actor
 from lms.core.errors import Conflict
@@ -57,6 +58,10 @@ def request_certificate(
     if earned is None:
         return None
     missing = _missing(earned)
+    ban = ban_in_force(session, person_id, earned.scheme.code, earned.on)
+    if ban is not None:
+        missing = (*missing, "banned")
+        tell_barred(session, ban, attempt_id)
     if missing:
         audit.record(
             session,
@@ -79,7 +84,7 @@ def request_certificate(
     added = upsert(Certificate).values(values).on_conflict_do_nothing().returning(Certificate.id)
     if session.scalar(added) is None:
         return None
-    return _enter(session, actor, values)
+    return enter(session, actor, values)
 
 
 def _earned(session: Session, person_id: uuid.UUID, attempt_id: uuid.UUID) -> _Earned | None:
@@ -108,8 +113,6 @@ def _missing(earned: _Earned) -> tuple[str, ...]:
 
 def _identity(session: Session, earned: _Earned) -> dict[str, Any]:
     scheme, enrolment = earned.scheme, earned.enrolment
-    serial = int(session.execute(text("select nextval('certs_status_index_seq')")).scalar_one())
-    province = province_names().get(str(enrolment.region_code)[:2], "")
     return {
         "person_id": enrolment.person_id,
         "id": ids.new_id(),
@@ -121,9 +124,16 @@ def _identity(session: Session, earned: _Earned) -> dict[str, Any]:
         "cycle": enrolment.cycle,
         "enrolment_id": enrolment.enrolment_id,
         "attempt_id": earned.attempt.attempt_id,
-        "number": rules.certificate_number(
-            scheme.number_pattern, province=province, year=earned.on.year, serial=serial
-        ),
+        **new_numbers(session, scheme, enrolment.region_code, earned.on),
+    }
+
+
+def new_numbers(session: Session, scheme: Scheme, region_code: int, on: date) -> dict[str, Any]:
+    """Return number, public id and place in the status list of a new certificate. Worker scope."""
+    serial = int(session.execute(text("select nextval('certs_status_index_seq')")).scalar_one())
+    province = province_names().get(str(region_code)[:2], "")
+    return {
+        "number": rules.certificate_number(scheme.number_pattern, province=province, year=on.year, serial=serial),
         "public_id": ids.public_code(PUBLIC_ID_BITS),
         "status_index": serial,
     }
@@ -159,7 +169,8 @@ def _content(session: Session, earned: _Earned) -> dict[str, Any]:
     }
 
 
-def _enter(session: Session, actor: Actor, values: dict[str, Any]) -> uuid.UUID:
+def enter(session: Session, actor: Actor, values: dict[str, Any]) -> uuid.UUID:
+    """Enter a certificate's numbers, audit that it was asked for and queue its making; return its id."""
     certificate_id: uuid.UUID = values["id"]
     owner = {"person_id": values["person_id"], "certificate_id": certificate_id}
     session.execute(insert(NumberEntry).values(number=values["number"], **owner))

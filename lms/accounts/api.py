@@ -27,6 +27,7 @@ from lms.accounts.operations import (
 from lms.accounts.queries import (
     EmploymentView,
     EnterpriseView,
+    Official,
     PersonFacts,
     PostView,
     Region,
@@ -48,6 +49,7 @@ from lms.accounts.queries import (
     region,
     region_path,
     regions_under,
+    regulators_over,
     rule,
     workplace_of,
 )
@@ -61,6 +63,7 @@ __all__ = [
     "FaceCheck",
     "NewEmployment",
     "NewEnterprise",
+    "Official",
     "PersonEntry",
     "PersonFacts",
     "PostView",
@@ -104,6 +107,7 @@ __all__ = [
     "register_enterprise",
     "register_people",
     "register_person",
+    "regulators_over",
     "revoke_role",
     "role_name",
     "rule",

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from lms.accounts import models
 from lms.accounts.errors import RuleMissing
-from lms.accounts.models import Employment, Industry, Person, Post, Tenant
+from lms.accounts.models import DepartmentScope, Employment, Industry, Person, Post, Tenant
 from lms.accounts.sign_in.models import RoleGrant
 from lms.core import clock
 from lms.core.access import Role
@@ -315,3 +315,25 @@ def administrators_of(session: Session, tenant_id: uuid.UUID) -> list[uuid.UUID]
     roles = (Role.ENTERPRISE_ADMIN.value, Role.INSTITUTION_ADMIN.value)
     held = select(RoleGrant.person_id).where(RoleGrant.tenant_id == tenant_id, RoleGrant.role.in_(roles))
     return list(dict.fromkeys(session.scalars(held.order_by(RoleGrant.granted_at))))
+
+
+@dataclass(frozen=True, slots=True)
+class Official:
+    """A regulator and the range [region_lo, region_hi) that the department oversees."""
+
+    person_id: uuid.UUID
+    region_lo: int
+    region_hi: int
+
+
+def regulators_over(session: Session, *, region_code: int, industry_code: str, scheme_code: str) -> list[Official]:
+    """Return the regulators of all departments that oversee a place, industry and scheme. Worker scope."""
+    rows = session.execute(
+        select(RoleGrant.person_id, DepartmentScope.region_lo, DepartmentScope.region_hi)
+        .join(DepartmentScope, DepartmentScope.tenant_id == RoleGrant.tenant_id)
+        .where(RoleGrant.role == Role.REGULATOR.value)
+        .where(DepartmentScope.region_lo <= region_code, DepartmentScope.region_hi > region_code)
+        .where(DepartmentScope.industries.overlap(["*", industry_code]))
+        .where(DepartmentScope.schemes.overlap(["*", scheme_code]))
+    )
+    return [Official(*row) for row in rows]

@@ -15,6 +15,8 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import insert, select
 
+from certs.rules import ProposalKind
+from certs.status.proposals import NewProposal, propose
 from exams.bank import commands, operations
 from exams.bank.models import Question
 from lms.core import clock, ids
@@ -173,6 +175,15 @@ def _office_rows(jobs: Services, client: FlaskClient, tenant_id: uuid.UUID, fold
     }
 
 
+def _proposal(jobs: Services, certificate_id: object) -> dict[str, object]:
+    """Let an official propose to revoke the certificate."""
+    official = world.official_actor(jobs)
+    new = NewProposal(ProposalKind.REVOKE, "revoke_other", "出租证书给他人使用")
+    with jobs.db.transaction(official.scope) as session:
+        case_id = propose(session, official, uuid.UUID(str(certificate_id)), new)
+    return {"what": "proposals", "case_id": case_id}
+
+
 def _attackers(app: AnzhengFlask, jobs: Services) -> dict[str, FlaskClient]:
     """Sign in one person of each role, of another enterprise and another county."""
     own = world.make_enterprise(jobs, region_code=world.OTHER_COUNTY)
@@ -192,8 +203,10 @@ def build_arena(app: AnzhengFlask, jobs: Services, worker: Worker, folder: Path)
     tenant_id = world.make_enterprise(jobs)
     admin_id = world.make_official(jobs, tenant_id, Role.ENTERPRISE_ADMIN)
     admin = world.client_for(app, jobs, admin_id, tenant_id, Role.ENTERPRISE_ADMIN)
+    learned = _learner_rows(jobs, worker, tenant_id)
     victims = {
-        **_learner_rows(jobs, worker, tenant_id),
+        **learned,
+        **_proposal(jobs, learned["certificate_id"]),
         **_teaching_rows(jobs),
         **_office_rows(jobs, admin, tenant_id, folder),
         "public_id": "ABCDEFGHJKMNPQRSTVWXYZ2345",

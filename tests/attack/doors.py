@@ -54,6 +54,7 @@ PLAIN = [
     "certs.export_regulator",
     "certs.staff_list",
     "certs.export_staff",
+    "certs_status.cases",
     "certs_check.find_page",
     "certs_check.find",
     "certs_check.keys_json",
@@ -92,7 +93,8 @@ PLAIN = [
     "supervision.warning_list",
 ]
 
-BEAT = {"session": "0190a000-0000-7000-8000-000000000000", "events": [{"from_s": 0, "to_s": 5, "rate": 1}]}
+NOBODY = "0190a000-0000-7000-8000-000000000000"
+BEAT = {"session": NOBODY, "events": [{"from_s": 0, "to_s": 5, "rate": 1}]}
 
 # Anybody's script may post here without a page's token: nothing is done in the name of whoever is signed in.
 TOKENLESS = {"certs_verify.verify"}
@@ -162,7 +164,15 @@ GUARDED: dict[str, Door] = {
     "certs.staff_pdf": Door(),
     "certs.regulator_certificate": Door(),
     "certs.regulator_pdf": Door(),
-    "certs.decide_status": Door({"decision": "revoke", "reason": "无关的人"}),
+    "certs.decide_status": Door({"decision": "suspend", "reason": "无关的人"}),
+    "certs_status.ask_correction": Door({"kind": "photo", "note": "无关的人"}),
+    "certs_status.ask_staff_correction": Door({"kind": "photo", "note": "无关的人"}),
+    "certs_status.case_list": Door(foreign=frozenset({200})),
+    "certs_status.case_page": Door(),
+    "certs_status.decide_case": Door({"verdict": "approve", "reason": "无关的人"}),
+    "certs_status.export_cases": Door(foreign=frozenset({302})),
+    "certs_status.file_objection": Door({"subject_id": NOBODY, "text": "无关的人"}),
+    "certs_status.propose": Door({"kind": "revoke", "code": "revoke_other", "reason": "无关的人"}),
     "certs_check.check": Door(),
     "certs_check.proof": Door(),
     "certs_check.proof_file": Door(),

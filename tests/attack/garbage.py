@@ -87,6 +87,13 @@ FIELDS = [
     "warning_id",
     "since",
     "until",
+    "verdict",
+    "new_name",
+    "note",
+    "subject_id",
+    "index",
+    "first",
+    "second",
 ]
 
 

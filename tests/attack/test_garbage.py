@@ -50,6 +50,7 @@ ENDS = frozenset(
         "accounts_staff.cancel_import",
         "accounts_staff.leave",
         "certs.decide_status",
+        "certs_status.decide_case",
         "courses.cancel_assignment",
         "courses.publish_course",
         "courses.remove_lesson",

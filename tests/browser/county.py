@@ -11,13 +11,17 @@ from pathlib import Path
 
 from sqlalchemy import select, update
 
+from certs.models import Certificate, StatusEvent
+from certs.rules import Decision, ProposalKind
+from certs.status.objections import object_to
+from certs.status.proposals import NewProposal, propose
 from lms.accounts import api as accounts
 from lms.accounts.faces import operations as faces
 from lms.app import build_kernel
 from lms.core import bootstrap, clock, ids
 from lms.core.access import SYSTEM, Actor, Role
 from lms.core.services import Services
-from lms.core.tenancy import WORKER_SCOPE
+from lms.core.tenancy import WORKER_SCOPE, Scope, ScopeRole
 from lms.core.web import SESSION_COOKIE_KEY, AnzhengFlask
 from lms.courses.catalogue.models import Lesson
 from lms.courses.demo import publish_demo_course
@@ -25,7 +29,7 @@ from lms.courses.learning.models import Enrolment
 from media import api as media
 from supervision import operations as supervision
 from supervision.warnings.models import WarningCase
-from tests.certs.certificate_world import certificate_rows, settle
+from tests.certs.certificate_world import certificate_rows, decided, official_actor, settle
 from tests.conftest import Instance, Worker, make_instance
 from tests.courses.school import person_actor, tenant_actor
 from tests.exams.sitting import open_attempt
@@ -132,6 +136,21 @@ def _trainee(app: AnzhengFlask, jobs: Services, enterprise: province.Enterprise,
     return _token(app, jobs, person_id, enterprise.tenant_id, Role.TRAINEE)
 
 
+def _disputed(jobs: Services, certificate: Certificate) -> tuple[uuid.UUID, uuid.UUID]:
+    """Suspend the certificate, let its holder object, and propose a ban; return proposal and objection."""
+    decided(jobs, certificate, Decision.SUSPEND)
+    official = official_actor(jobs, region_code=certificate.region_code)
+    with jobs.db.transaction(official.scope) as session:
+        new = NewProposal(ProposalKind.BAN, "ban_accident", "对重大事故负有责任")
+        ban = propose(session, official, certificate.id, new)
+    scope = Scope(ScopeRole.PERSON, person_id=certificate.person_id, tenant_id=certificate.tenant_id)
+    holder = Actor(certificate.person_id, Role.TRAINEE, certificate.tenant_id, "", "", frozenset(), scope)
+    with jobs.db.transaction(scope) as session:
+        mine = (StatusEvent.certificate_id == certificate.id, StatusEvent.new_status == "suspended")
+        step = session.scalars(select(StatusEvent.id).where(*mine)).one()
+        return ban, object_to(session, holder, certificate.id, step, "当日本人在休假，记录中不是本人")
+
+
 def _pages(jobs: Services, enterprise: province.Enterprise, enrolments: list[uuid.UUID], lesson_id: uuid.UUID) -> Pages:
     certificate = certificate_rows(jobs, enterprise.people[1])[0]
     paper = open_attempt(jobs, person_id=enterprise.people[0])
@@ -139,6 +158,7 @@ def _pages(jobs: Services, enterprise: province.Enterprise, enrolments: list[uui
         case = session.scalars(select(WarningCase.id).where(WarningCase.tenant_id == enterprise.tenant_id)).first()
     assert case
     assignment = province.assignment_of(jobs, enrolments[0])
+    ban, objection = _disputed(jobs, certificate)
     return {
         "learner": [
             "/learn", "/learn/trainings", f"/learn/{enrolments[0]}", f"/learn/{enrolments[0]}/lessons/{lesson_id}",
@@ -155,9 +175,11 @@ def _pages(jobs: Services, enterprise: province.Enterprise, enrolments: list[uui
         "regulator": [
             "/board", f"/board/enterprises/{enterprise.tenant_id}", "/warnings", f"/warnings/{case}",
             "/regulator/certificates", f"/regulator/certificates/{certificate.id}", "/notices",
+            "/regulator/proposals", f"/regulator/proposals/{ban}", "/regulator/corrections",
+            f"/regulator/objections/{objection}",
         ],
         "visitor": [
             "/sign-in", "/activate", "/c", f"/c/{certificate.public_id}", f"/c/{certificate.public_id}/proof",
-            "/registry", "/registry/leaves/0",
+            "/registry", "/registry/leaves/0", "/verify",
         ],
     }  # fmt: skip

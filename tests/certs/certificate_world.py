@@ -16,14 +16,17 @@ from stdnum.cn import ric
 
 import lms.accounts.api as accounts
 from certs.models import Certificate
+from certs.rules import Decision, ProposalKind
+from certs.status.operations import decide
+from certs.status.proposals import NewProposal, decide_proposal, propose
 from exams.attempts.models import Attempt
 from exams.bank.models import Blueprint
 from exams.events import AttemptGraded
 from lms.accounts.sign_in.operations import activated_among, open_account, open_session
 from lms.core import clock, events, ids, worker
-from lms.core.access import SYSTEM, Role
+from lms.core.access import SYSTEM, Actor, Role
 from lms.core.services import Services
-from lms.core.tenancy import AUTH_SCOPE, WORKER_SCOPE
+from lms.core.tenancy import ALL, AUTH_SCOPE, WORKER_SCOPE, Scope, ScopeRole
 from lms.core.web import SESSION_COOKIE_KEY, AnzhengFlask
 from lms.courses.learning.models import Enrolment
 from tests.conftest import Worker
@@ -103,6 +106,41 @@ def make_official(services: Services, department_id: uuid.UUID, role: Role = Rol
         person_id = accounts.register_person(session, name="李敏", id_number=id_number())
         accounts.grant_role(session, SYSTEM, person_id=person_id, tenant_id=department_id, role=role)
     return person_id
+
+
+def official_actor(services: Services, *, region_code: int = COUNTY) -> Actor:
+    """Make a regulator of a fresh department over a whole region, as an actor for operations."""
+    department_id = make_department(services, region_code=region_code)
+    person_id = make_official(services, department_id)
+    span = 10_000 if region_code % 10_000 == 0 else 100 if region_code % 100 == 0 else 1
+    scope = Scope(
+        ScopeRole.REGION, actor_id=person_id, tenant_id=department_id,
+        region_lo=region_code, region_hi=region_code + span, industries=ALL, schemes=ALL,
+    )  # fmt: skip
+    allowed = services.kernel.permissions_of(Role.REGULATOR)
+    return Actor(person_id, Role.REGULATOR, department_id, "李敏", "应急管理局", allowed, scope)
+
+
+def decide_by_two(
+    services: Services, certificate_id: uuid.UUID, new: NewProposal, *, region_code: int = COUNTY
+) -> None:
+    """Let one official propose and another approve it."""
+    first, second = (official_actor(services, region_code=region_code) for _ in range(2))
+    with services.db.transaction(first.scope) as session:
+        proposal_id = propose(session, first, certificate_id, new)
+    with services.db.transaction(second.scope) as session:
+        decide_proposal(session, second, proposal_id, "情况属实，同意", approve=True)
+
+
+def decided(services: Services, certificate: Certificate, decision: Decision, reason: str = "现场检查发现问题") -> None:
+    """Carry a decision out, by as many officials as it takes."""
+    if decision is Decision.REVOKE:
+        new = NewProposal(ProposalKind.REVOKE, "revoke_other", reason)
+        decide_by_two(services, certificate.id, new, region_code=certificate.region_code)
+        return
+    official = official_actor(services, region_code=certificate.region_code)
+    with services.db.transaction(official.scope) as session:
+        decide(session, official, certificate.id, decision, reason)
 
 
 def client_for(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import uuid
+from dataclasses import replace
 from datetime import timedelta
 
 import psycopg
@@ -14,12 +16,15 @@ from sqlalchemy.exc import ProgrammingError
 from certs.check.queries import GUESSES_ALLOWED, Visitor, check_now
 from certs.models import Certificate
 from certs.rules import Decision, Status, shown_status
-from certs.status.operations import decide
-from lms.core.access import SYSTEM
-from lms.core.services import Services
-from lms.core.tenancy import PUBLIC_SCOPE, WORKER_SCOPE
+from certs.status.queries import checks_of
+from lms.app import create_app
+from lms.core import bootstrap
+from lms.core.access import Role
+from lms.core.services import Kernel, Services
+from lms.core.tenancy import PUBLIC_SCOPE, Scope, ScopeRole
+from lms.core.web import AnzhengFlask
 from tests.certs import certificate_world as world
-from tests.conftest import Worker
+from tests.conftest import Instance, Worker
 
 Admin = psycopg.Connection[tuple[object, ...]]
 
@@ -117,8 +122,7 @@ def test_a_decision_shows_at_once(
     outcome: str,
     title: str,
 ) -> None:
-    with jobs_services.db.transaction(WORKER_SCOPE) as session:
-        decide(session, SYSTEM, certificate.id, decision, "现场检查发现问题")
+    world.decided(jobs_services, certificate, decision)
     assert title in client.get(f"/c/{certificate.public_id}").text
     assert _checks(admin_connection, certificate.public_id) == [(outcome, certificate.id, "other")]
 
@@ -182,3 +186,76 @@ def test_secret_keys_are_sealed_and_hidden_from_all_scopes(services: Services, a
         session.execute(text("select * from certs_issuer_secret"))
     for (sealed,) in admin_connection.execute("select private_sealed from certs_issuer_secret"):
         assert b"PRIVATE KEY" not in bytes(sealed)  # type: ignore[call-overload]  # psycopg types columns as objects
+
+
+JSON = {"Accept": "application/json"}
+
+
+def test_a_decision_names_its_reason_and_a_valid_certificate_has_none(
+    client: FlaskClient, jobs_services: Services, certificate: Certificate
+) -> None:
+    address = f"/c/{certificate.public_id}"
+    before = client.get(address, headers=JSON).get_json()
+    assert (before["status"], before["reason"], before["decided_at"]) == ("valid", None, None)
+    world.decided(jobs_services, certificate, Decision.REVOKE, "张三举报其出租证书")
+    after = client.get(address, headers=JSON).get_json()
+    assert (after["status"], after["reason"]) == ("revoked", "其他依法吊销的情形")
+    assert after["reason_en"] == "Other lawful ground for revocation"
+    page = client.get(address).text
+    assert "其他依法吊销的情形" in page
+    assert "张三举报" not in page
+
+
+@pytest.mark.parametrize("code", ["AB", "A" * 40, "证书", "ABC$DEF!GH"])
+def test_a_malformed_code_cannot_be_checked_and_is_not_called_invalid(
+    client: FlaskClient, admin_connection: Admin, code: str
+) -> None:
+    here = {"REMOTE_ADDR": "203.0.113.21"}
+    page = client.get(f"/c/{code}", environ_overrides=here)
+    assert page.status_code == 400
+    assert "无法核验" in page.text
+    assert "查无此证" not in page.text
+    told = client.get(f"/c/{code}", headers=JSON, environ_overrides=here)
+    assert (told.status_code, told.get_json()["status"], told.get_json()["reason"]) == (
+        400,
+        "cannot_be_checked",
+        "malformed",
+    )
+    assert {row[0] for row in _checks(admin_connection, code[:32])} == {"malformed"}
+
+
+def test_without_a_database_nothing_is_called_invalid(
+    instance: Instance, kernel: Kernel, certificate: Certificate
+) -> None:
+    nowhere = "postgresql://nobody@127.0.0.1:1/nothing"
+    away = bootstrap.build_services(replace(instance.settings, admin_database_url=nowhere), kernel, admin=nowhere)
+    client = create_app(services=away).test_client()
+    for path in (f"/c/{certificate.public_id}", f"/c/{certificate.public_id}/proof"):
+        page = client.get(path)
+        assert page.status_code == 503
+        assert int(page.headers["Retry-After"]) > 0
+        assert "无法核验" in page.text
+        assert "这不说明证书无效" in page.text
+    told = client.get(f"/c/{certificate.public_id}?lang=en", headers=JSON)
+    assert (told.status_code, told.get_json()["status"], told.get_json()["reason"]) == (
+        503,
+        "cannot_be_checked",
+        "unavailable",
+    )
+
+
+def test_the_holder_sees_who_looked_and_nobody_else_does(
+    app: AnzhengFlask, client: FlaskClient, jobs_services: Services, certificate: Certificate
+) -> None:
+    agent = {"User-Agent": "Mozilla/5.0 Chrome/140 MicroMessenger/8.0"}
+    for _ in range(3):
+        client.get(f"/c/{certificate.public_id}", headers=agent)
+    client.get(f"/c/{certificate.public_id}")
+    person, tenant = certificate.person_id, certificate.tenant_id
+    holder = world.client_for(app, jobs_services, person, tenant, Role.TRAINEE)
+    page = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", holder.get(f"/certificates/{certificate.id}").text))
+    assert re.search(r"\d{4}-\d\d-\d\d 3 微信 有效", page)
+    assert re.search(r"\d{4}-\d\d-\d\d 1 其他 有效", page)
+    other = Scope(ScopeRole.PERSON, person_id=uuid.uuid4(), tenant_id=tenant)
+    with jobs_services.db.transaction(other, read_only=True) as session:
+        assert checks_of(session, certificate.id, "Asia/Shanghai") == []

@@ -20,7 +20,6 @@ from certs.registry.notes import cosign, new_witness_key
 from certs.registry.operations import add_cosignatures, add_witness
 from certs.registry.queries import latest_checkpoint
 from certs.rules import Decision
-from certs.status.operations import decide
 from lms.core.access import SYSTEM
 from lms.core.services import Services
 from lms.core.tenancy import WORKER_SCOPE
@@ -38,8 +37,7 @@ def certificate(jobs_services: Services, queue_worker: Worker) -> Certificate:
     world.settle(queue_worker)
     (row,) = world.certificate_rows(jobs_services, learner.person_id)
     for decision in (Decision.SUSPEND, Decision.REINSTATE):
-        with jobs_services.db.transaction(WORKER_SCOPE) as session:
-            decide(session, SYSTEM, row.id, decision, "现场检查")
+        world.decided(jobs_services, row, decision)
         queue_worker.tick("certs.sequence")
     return row
 
@@ -174,8 +172,7 @@ def test_verification_asks_no_more_for_more_leaves(
 ) -> None:
     before = _statements(auditor_services)
     for decision in (Decision.SUSPEND, Decision.REINSTATE):
-        with jobs_services.db.transaction(WORKER_SCOPE) as session:
-            decide(session, SYSTEM, certificate.id, decision, "现场检查")
+        world.decided(jobs_services, certificate, decision)
         queue_worker.tick("certs.sequence")
     assert _statements(auditor_services) == before
 

@@ -188,8 +188,7 @@ def test_a_genuine_file_of_a_certificate_not_in_force_says_both(
     decision: Decision,
     reason: str,
 ) -> None:
-    with jobs_services.db.transaction(WORKER_SCOPE) as session:
-        decide(session, SYSTEM, certificate.id, decision, "现场检查发现问题")
+    world.decided(jobs_services, certificate, decision)
     found = answered(client, pdf, address)
     assert found["verdict"] == "not_in_force"
     assert failed(found) == {"status": reason}

@@ -154,12 +154,16 @@ def test_regulators_see_their_regions_industries_and_schemes(
 def test_a_decision_needs_a_reason_and_an_open_way(scene: Scene) -> None:
     client = scene.regulator()
     address = f"/regulator/certificates/{scene.certificate.id}/status"
-    assert client.post(address, data={"decision": "revoke", "reason": ""}).status_code == 422
+    assert client.post(address, data={"decision": "cancel", "reason": ""}).status_code == 422
     assert client.post(address, data={"decision": "reinstate", "reason": "材料补齐"}).status_code == 409
-    assert client.post(address, data={"decision": "revoke", "reason": "出租证书"}).status_code == 302
-    assert client.post(address, data={"decision": "revoke", "reason": "再次吊销"}).status_code == 409
+    assert client.post(address, data={"decision": "revoke", "reason": "出租证书"}).status_code == 422
+    wrong = {"decision": "cancel", "reason": "本人书面申请", "code": "suspend_other"}
+    assert client.post(address, data=wrong).status_code == 422
+    assert client.post(address, data={**wrong, "code": "cancel_request"}).status_code == 302
+    assert client.post(address, data={**wrong, "code": "cancel_request"}).status_code == 409
     page = client.get(f"/regulator/certificates/{scene.certificate.id}").text
-    assert "出租证书" in page
+    assert "本人书面申请" in page
+    assert "第七十条第六项" in page
     with scene.jobs_services.db.transaction(WORKER_SCOPE, read_only=True) as session:
         steps = session.execute(
             select(StatusEvent.old_status, StatusEvent.new_status, StatusEvent.reason)
@@ -170,17 +174,17 @@ def test_a_decision_needs_a_reason_and_an_open_way(scene: Scene) -> None:
             select(NoticeRow.title_zh).where(NoticeRow.person_id == scene.learner.person_id).order_by(NoticeRow.id)
         ).all()
         audited = session.scalars(
-            select(audit.AuditRow.data).where(audit.AuditRow.action == "certs.certificate.revoked")
+            select(audit.AuditRow.data).where(audit.AuditRow.action == "certs.certificate.cancelled")
         ).all()
-    assert [tuple(step) for step in steps] == [("", "valid", ""), ("valid", "revoked", "出租证书")]
-    assert notices[-1] == "您的证书已被吊销"
+    assert [tuple(step) for step in steps] == [("", "valid", ""), ("valid", "cancelled", "本人书面申请")]
+    assert notices[-1] == "您的证书已注销"
     assert scene.certificate.number in {data["number"] for data in audited}
 
 
 def test_an_inspector_may_look_but_not_decide(scene: Scene) -> None:
     client = scene.regulator(Role.INSPECTOR)
     assert client.get(f"/regulator/certificates/{scene.certificate.id}").status_code == 200
-    form = {"decision": "revoke", "reason": "出租证书"}
+    form = {"decision": "suspend", "reason": "出租证书"}
     assert client.post(f"/regulator/certificates/{scene.certificate.id}/status", data=form).status_code == 403
 
 

@@ -89,9 +89,7 @@ def test_every_answer_bears_the_strict_headers(client: FlaskClient) -> None:
         assert headers["X-Content-Type-Options"] == "nosniff"
 
 
-@pytest.mark.parametrize(
-    "path", ["/no-such-page", "/learn/0190a000-0000-7000-8000-000000000000/../x", "/%00", "/c/%E4%B8%AD"]
-)
+@pytest.mark.parametrize("path", ["/no-such-page", "/learn/0190a000-0000-7000-8000-000000000000/../x", "/%00"])
 def test_an_unknown_address_is_a_page_in_the_readers_language(client: FlaskClient, path: str) -> None:
     answer = client.get(path, headers={"Accept-Language": "zh"})
     assert answer.status_code in {302, 404}

@@ -63,6 +63,14 @@ def activate(instance: Instance, who: Person, code: str) -> Client:
     return client
 
 
+def sign_in(instance: Instance, who: Person) -> Client:
+    """Sign somebody in who has opened the account before."""
+    client = Client(instance.address)
+    client.get("/sign-in")
+    client.post("/sign-in", {"login": who.id_number, "password": PASSWORD, "next": ""})
+    return client
+
+
 def refuse_guess(instance: Instance, who: Person) -> None:
     """A guessed password is refused in the words that an unknown number is refused in."""
     refused = []

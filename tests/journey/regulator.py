@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -122,16 +123,57 @@ def public_status(visitor: Client, address: str, number: str) -> str:
     return str(facts["status"])
 
 
-def revoke(client: Client, number: str) -> None:
-    """Revoke the certificate of this number, with a reason."""
+def find(client: Client, number: str) -> str:
+    """Return the address of the page of the certificate with this number."""
     found = client.get(f"/regulator/certificates?{urlencode({'q': number})}")
     for link in found.links(r"/regulator/certificates/[0-9a-f-]{36}$"):
-        page = client.get(link)
-        if number in page.words:
-            reason = "现场核查发现持证人身份信息存疑，按程序撤销"
-            client.post(page.link(r"/status$"), {"decision": "revoke", "reason": reason})
-            return
+        if number in client.get(link).words:
+            return link
     raise JourneyFailed(f"the regulator does not find {number}")
+
+
+def revoke(proposer: Client, decider: Client, number: str) -> None:
+    """Revoke the certificate of this number and bar its holder: one official proposes, another approves."""
+    reason = "现场核查发现持证人身份信息存疑，按程序撤销"
+    for form in (
+        {"kind": "revoke", "code": "revoke_fraud", "reason": reason},
+        {"kind": "ban", "code": "ban_fraud", "reason": reason},
+    ):
+        link = find(proposer, number)
+        proposal = proposer.post(f"{link}/proposals", form).path
+        own = proposer.post(f"{proposal}/decision", {"verdict": "approve", "reason": "自行批准"}, expect=403)
+        if "须由另一名人员决定" not in own.words:
+            raise JourneyFailed("the proposer is not told that another official decides")
+        decider.post(f"{proposal}/decision", {"verdict": "approve", "reason": "情况属实，同意"})
+
+
+def refuse_correction(admin: Client, decider: Client, number: str) -> None:
+    """Let the enterprise ask for a new photo on a certificate, and refuse it with the reason."""
+    listed = admin.get(f"/tenant/certificates?{urlencode({'q': number})}")
+    page = listed.link(r"/tenant/certificates/[0-9a-f-]{36}$")
+    admin.post(f"{page}/corrections", {"kind": "photo", "note": "照片与本人现貌不符"})
+    cases = decider.get(f"/regulator/corrections?{urlencode({'q': number})}")
+    case = cases.link(r"/regulator/corrections/[0-9a-f-]{36}$")
+    decider.post(f"{case}/decision", {"verdict": "refuse", "reason": "证书照片清晰，无需更换"})
+    if "证书照片清晰" not in admin.get(page).words:
+        raise JourneyFailed("the enterprise is not told why its request was refused")
+
+
+def object_and_answer(holder: Client, decider: Client, number: str) -> None:
+    """Let the holder object to the revocation, and the department answer."""
+    page = holder.get("/certificates").link(r"/certificates/[0-9a-f-]{36}$")
+    shown = holder.get(page)
+    if number not in shown.words:
+        raise JourneyFailed("the holder does not find the revoked certificate")
+    step = re.search(r'name="subject_id" value="([0-9a-f-]{36})"', shown.text)
+    if step is None:
+        raise JourneyFailed("the holder cannot object")
+    holder.post(f"{page}/objections", {"subject_id": step[1], "text": "本人身份信息与登记一致，请求复核"})
+    cases = decider.get(f"/regulator/objections?{urlencode({'q': number})}")
+    case = cases.link(r"/regulator/objections/[0-9a-f-]{36}$")
+    decider.post(f"{case}/decision", {"verdict": "refuse", "reason": "经复核，维持原决定"})
+    if "维持原决定" not in holder.get(page).words:
+        raise JourneyFailed("the holder does not see the answer")
 
 
 def verify_chains(instance: Instance, auditor: Client) -> None:

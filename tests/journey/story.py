@@ -200,9 +200,12 @@ class Story:
         result.foreign_regulator_status = regulator.check_scopes(everyone, result.completion_after)
         regulator.export_board(everyone.county, cast.COUNTY)
         self.say(f"anyone's check: {checked.status}; each regulator sees exactly their scope")
-        regulator.revoke(everyone.city, result.certificate_number)
+        regulator.refuse_correction(everyone.admin, everyone.county, result.certificate_number)
+        regulator.revoke(everyone.county, everyone.city, result.certificate_number)
         result.revoked_status = regulator.public_status(visitor, checked.qr_text, result.certificate_number)
-        self.say(f"after the city's decision: {result.revoked_status}")
+        holder = cast.sign_in(self.instance, enterprise.people()[0])
+        regulator.object_and_answer(holder, everyone.city, result.certificate_number)
+        self.say(f"proposed by the county, approved by the city: {result.revoked_status}; the objection is answered")
         with psycopg.connect(self.instance.database_url) as connection:
             row = connection.execute(ENGINE).fetchone()
         result.face_engine = str(row[0]).split("-")[0] if row else ""

@@ -7,8 +7,6 @@ import uuid
 from sqlalchemy import select, text
 
 from certs.rules import Decision
-from certs.status import operations as status
-from lms.core.access import SYSTEM
 from lms.core.services import Services
 from lms.core.tenancy import WORKER_SCOPE
 from supervision import operations
@@ -39,6 +37,5 @@ def test_certificates_count_while_they_are_in_force(jobs_services: Services, que
     (certificate,) = certificate_world.certificate_rows(jobs_services, learner.person_id)
     assert certificates(jobs_services, tenant_id) == (1, 1)
     for decision, left in ((Decision.SUSPEND, 0), (Decision.REINSTATE, 1), (Decision.REVOKE, 0)):
-        with jobs_services.db.transaction(WORKER_SCOPE) as session:
-            status.decide(session, SYSTEM, certificate.id, decision, "测试处置理由说明")
+        certificate_world.decided(jobs_services, certificate, decision)
         assert certificates(jobs_services, tenant_id) == (left, left)

@@ -1,0 +1,96 @@
+"""What the public check says, as page and as JSON. "Cannot be checked" is an answer of its own, never "invalid"."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import jsonify, make_response, render_template
+from flask.typing import ResponseReturnValue
+
+from certs.check import page
+from certs.check.queries import MALFORMED, UNKNOWN, Decided, PublicFacts
+from certs.errors import UnknownCertificate
+from certs.forms import FindForm
+from certs.rules import Shown
+from lms.core import clock, web
+from lms.core.i18n import gettext as _
+
+UNCHECKABLE = "cannot_be_checked"
+UNAVAILABLE = "unavailable"
+RETRY_AFTER_S = 15
+
+
+def unknown(asked: str) -> ResponseReturnValue:
+    """Answer that nobody was ever issued such a certificate."""
+    if web.wants_json():
+        return jsonify(status=UNKNOWN, asked=asked, message=str(UnknownCertificate.message)), UnknownCertificate.status
+    return render_template("certs/unknown.html", asked=asked, form=FindForm(formdata=None)), UnknownCertificate.status
+
+
+def malformed(asked: str) -> ResponseReturnValue:
+    """Answer that this is the code of no certificate at all: it was misread or mistyped."""
+    text = _("这不是证书的核验码，可能扫描或输入有误。请重新扫描，或按编号和姓名查询。")
+    if web.wants_json():
+        return jsonify(status=UNCHECKABLE, reason=MALFORMED, message=text), 400
+    return render_template("certs/uncheckable.html", text=text, asked=asked, form=FindForm(formdata=None)), 400
+
+
+def unavailable() -> ResponseReturnValue:
+    """Answer that the platform cannot look anything up now."""
+    text = _("核验服务暂时无法查询证书状态，这不说明证书无效。请稍后重试。")
+    if web.wants_json():
+        answer = make_response(jsonify(status=UNCHECKABLE, reason=UNAVAILABLE, message=text), 503)
+    else:
+        answer = make_response(render_template("certs/uncheckable.html", text=text, asked="", form=None), 503)
+    answer.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return answer
+
+
+def facts_as_text(facts: PublicFacts, decided: Decided | None, public_id: str, language: str) -> page.Facts:
+    """Return the values of the page in the reader's language."""
+    english = language == "en"
+    licence = facts.licence_number
+    if licence and facts.licence_valid_until:
+        licence += f" ({'until' if english else '有效期至'} {facts.licence_valid_until})"
+    zone = ZoneInfo(web.services().settings.timezone)
+    waiting = "being entered, about a second" if english else "登记中，约一秒后可查"
+    reason = (decided.reason_en if english else decided.reason_zh) if decided else ""
+    day = f"{decided.at.astimezone(zone):%Y-%m-%d}" if decided else ""
+    return page.Facts(
+        public_id=public_id,
+        holder=facts.holder_name_masked,
+        scheme=facts.scheme_name_en if english else facts.scheme_name_zh,
+        number=facts.number,
+        valid=f"{facts.valid_from} — {facts.valid_until}",
+        enterprise=facts.enterprise_name,
+        licence=licence,
+        issuer=facts.issuer_name,
+        place=waiting if facts.leaf_seq is None else f"No. {facts.leaf_seq}",
+        checked=clock.now().astimezone(zone).strftime("%Y-%m-%d %H:%M:%S"),
+        decided=" · ".join(filter(None, (day, reason))),
+        successor=decided.successor if decided else "",
+    )
+
+
+def facts_as_json(facts: PublicFacts, shown: Shown, decided: Decided | None, public_id: str) -> dict[str, Any]:
+    """Return the answer to a script."""
+    return {
+        "status": shown.value,
+        "public_id": public_id,
+        "number": facts.number,
+        "holder": facts.holder_name_masked,
+        "scheme": facts.scheme_name_zh,
+        "scheme_en": facts.scheme_name_en,
+        "valid_from": facts.valid_from.isoformat(),
+        "valid_until": facts.valid_until.isoformat(),
+        "issuer": facts.issuer_name,
+        "enterprise": facts.enterprise_name,
+        "licence": facts.licence_number,
+        "registry_index": facts.leaf_seq,
+        "checked_at": clock.now().isoformat(),
+        "decided_at": decided.at.isoformat() if decided else None,
+        "reason": decided.reason_zh if decided else None,
+        "reason_en": decided.reason_en if decided else None,
+        "successor": (decided.successor or None) if decided else None,
+    }

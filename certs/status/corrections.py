@@ -1,0 +1,235 @@
+"""Corrections: a new certificate with the right name, photo or employer takes the old one's place."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Session
+
+import lms.accounts.api as accounts
+from certs import rules
+from certs.access import access_certificate
+from certs.errors import CaseClosed, CorrectionOpen, NotCorrectable, NothingToCorrect
+from certs.issue.operations import enter, new_numbers
+from certs.models import Certificate, Scheme
+from certs.rules import CorrectionKind, Decision, Status
+from certs.status.access import access_case
+from certs.status.cases import TELL_TASK, case_columns
+from certs.status.models import Correction
+from certs.status.operations import Grounds, change
+from certs.status.reasons import other_reason, reason_in_force
+from lms.core import audit, clock, ids, notify, queue
+from lms.core.access import SYSTEM, Actor
+from lms.core.errors import Forbidden
+from lms.core.services import services_of
+from lms.core.tenancy import ScopeRole
+
+CORRECT_TASK = "certs.correct"
+# What a successor does not take over from the certificate that it replaces.
+_FRESH: dict[str, Any] = {
+    "state": "requested",
+    "status": Status.VALID.value,
+    "failure": "",
+    "issued_at": None,
+    "pdf_key": None,
+    "pdf_sha256": None,
+    "signer_key_id": None,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NewCorrection:
+    """What is asked for. Only a change of name has a ``new_name``; ``note`` says why, for the department."""
+
+    kind: CorrectionKind
+    note: str
+    new_name: str = ""
+
+
+def request_correction(session: Session, actor: Actor, certificate_id: uuid.UUID, new: NewCorrection) -> uuid.UUID:
+    """Ask for a correction, as the holder or as the present employer; return the request's id.
+
+    A change of employer is to the organisation that the actor acts for. Raises NotFound outside
+    the scope, NotCorrectable, NothingToCorrect, CorrectionOpen.
+    """
+    row = access_certificate(session, certificate_id)
+    if row.state != "issued" or row.status != Status.VALID:
+        raise NotCorrectable
+    if actor.person_id is None:
+        raise Forbidden
+    by_employer = actor.scope.role is ScopeRole.TENANT
+    correction_id: uuid.UUID | None = session.scalar(
+        upsert(Correction)
+        .values(
+            **case_columns(row),
+            kind=new.kind.value,
+            new_name=_new_name(row, new),
+            employer_id=_new_employer(session, actor, row) if new.kind is CorrectionKind.EMPLOYER else None,
+            note=new.note,
+            state="open",
+            requested_by=actor.person_id,
+            requester_name=f"{actor.tenant_name} {actor.display_name}".strip() if by_employer else row.holder_name,
+            requester_tenant_id=actor.tenant_id if by_employer else None,
+            requested_at=clock.now(),
+        )
+        .on_conflict_do_nothing()
+        .returning(Correction.id)
+    )
+    if correction_id is None:
+        raise CorrectionOpen
+    _audit(session, actor, "requested", (correction_id, row.tenant_id), {"certificate": str(row.id), "kind": new.kind})
+    queue.enqueue(session, TELL_TASK, what="corrections", case_id=str(correction_id))
+    return correction_id
+
+
+def _new_name(row: Certificate, new: NewCorrection) -> str:
+    if new.kind is not CorrectionKind.NAME:
+        return ""
+    name = new.new_name.strip()
+    if not name or name == row.holder_name:
+        raise NothingToCorrect
+    return name
+
+
+def _new_employer(session: Session, actor: Actor, row: Certificate) -> uuid.UUID:
+    if actor.tenant_id is None:
+        raise Forbidden
+    accounts.active_employment(session, row.person_id, actor.tenant_id)
+    enterprise = accounts.enterprise(session, actor.tenant_id)
+    if enterprise.tenant_id == row.tenant_id and enterprise.name == row.enterprise_name:
+        raise NothingToCorrect
+    return actor.tenant_id
+
+
+def decide_correction(session: Session, actor: Actor, correction_id: uuid.UUID, reason: str, *, approve: bool) -> None:
+    """Approve a correction, which has the successor made, or refuse it. Raises NotFound, CaseClosed."""
+    found = access_case(session, Correction, correction_id)
+    state = "approved" if approve else "refused"
+    closed = session.execute(
+        update(Correction)
+        .where(Correction.person_id == found.person_id, Correction.id == found.id, Correction.state == "open")
+        .values(
+            state=state,
+            decided_by=actor.person_id,
+            decider_name=actor.tenant_name or actor.display_name,
+            decision_reason=reason,
+            decided_at=clock.now(),
+        )
+        .execution_options(synchronize_session=False)
+    )
+    if not closed.rowcount:  # type: ignore[attr-defined]  # a cursor result: the statement is an UPDATE
+        raise CaseClosed
+    data = {"certificate": str(found.certificate_id), "kind": found.kind, "reason": reason}
+    _audit(session, actor, state, (found.id, found.tenant_id), data)
+    _tell(session, found, reason, approve=approve)
+    if approve:
+        queue.enqueue(session, CORRECT_TASK, correction_id=str(found.id))
+
+
+def _tell(session: Session, found: Correction, reason: str, *, approve: bool) -> None:
+    notice = notify.Notice(
+        title_zh="证书更正申请已获批准" if approve else "证书更正申请未获批准",
+        title_en="The correction of a certificate was approved" if approve else "The correction was refused",
+        body_zh=f"理由：{reason}",
+        body_en=f"Reason: {reason}",
+    )
+    for person_id, page in (
+        (found.person_id, f"/certificates/{found.certificate_id}"),
+        (found.requested_by, f"/tenant/certificates/{found.certificate_id}"),
+    ):
+        # The holder who asked gets one notice: the second has the key of the first.
+        notify.send(session, person_id, replace(notice, url=page), dedup_key=f"certs.correction:{found.id}")
+
+
+def begin(session: Session, correction_id: uuid.UUID) -> tuple[uuid.UUID, uuid.UUID] | None:
+    """Enter the successor of an approved correction; return its person and id, None when there is nothing to do.
+
+    Worker scope; a second call finds the successor that the first has entered.
+    """
+    found = session.scalars(select(Correction).where(Correction.id == correction_id).with_for_update()).one()
+    if found.state != "approved":
+        return None
+    if found.successor_id is None:
+        old = access_certificate(session, found.certificate_id)
+        values = _successor(session, found, old)
+        added = upsert(Certificate).values(values).on_conflict_do_nothing().returning(Certificate.id)
+        if session.scalar(added) is None:
+            return None
+        found.successor_id = enter(session, SYSTEM, values)
+    return found.person_id, found.successor_id
+
+
+def _successor(session: Session, found: Correction, old: Certificate) -> dict[str, Any]:
+    """Return the new certificate: everything as it was, but for its numbers and what is corrected."""
+    now = clock.now()
+    values = {column.key: getattr(old, column.key) for column in Certificate.__table__.columns}
+    # It was earned by no other exam: the correction stands where the others name theirs, once for each.
+    earned = {"enrolment_id": found.id, "attempt_id": found.id}
+    values |= {**_FRESH, **earned, "id": ids.new_id(), "requested_at": now, "queued_at": now}
+    if found.kind == CorrectionKind.NAME:
+        values |= {"holder_name": found.new_name, "holder_name_masked": rules.mask_name(found.new_name)}
+    elif found.employer_id is not None:
+        values |= _employer(session, found.employer_id)
+    scheme = session.get_one(Scheme, (old.scheme_code, old.scheme_version))
+    today = clock.today(services_of(session).settings.timezone)
+    return values | new_numbers(session, scheme, values["region_code"], today)
+
+
+def _employer(session: Session, tenant_id: uuid.UUID) -> dict[str, Any]:
+    enterprise = accounts.enterprise(session, tenant_id)
+    values: dict[str, Any] = {
+        "tenant_id": tenant_id,
+        "region_code": enterprise.region_code,
+        "enterprise_name": enterprise.name,
+        "licence_number": enterprise.licence_number or "",
+        "licence_valid_until": enterprise.licence_valid_until,
+    }
+    if enterprise.industry_code:
+        name = accounts.industry_name(session, enterprise.industry_code)
+        values |= {"industry_code": enterprise.industry_code, "industry_name": name}
+    return values
+
+
+def finish(session: Session, correction_id: uuid.UUID) -> bool:
+    """Supersede the old certificate once its successor is issued; tell whether the correction is done. Worker scope.
+
+    Where the old one was revoked or suspended meanwhile, the successor must not outlive it and is cancelled.
+    """
+    found = session.scalars(select(Correction).where(Correction.id == correction_id).with_for_update()).one()
+    if found.state != "approved" or found.successor_id is None:
+        return found.state == "done"
+    successor = access_certificate(session, found.successor_id)
+    if successor.state != "issued":
+        return False
+    old = access_certificate(session, found.certificate_id)
+    decider = replace(SYSTEM, tenant_name=found.decider_name or "")
+    if old.status == Status.VALID:
+        reason = reason_in_force(session, Decision.SUPERSEDE, f"supersede_{found.kind}")
+        change(session, decider, old, Decision.SUPERSEDE, Grounds(reason, f"{found.note}（{successor.number}）"))
+    else:
+        reason = reason_in_force(session, Decision.CANCEL, other_reason(Decision.CANCEL))
+        change(session, decider, successor, Decision.CANCEL, Grounds(reason, f"{old.number}: {old.status}"))
+    found.state, found.finished_at = "done", clock.now()
+    data = {"certificate": str(old.id), "successor": successor.number}
+    _audit(session, SYSTEM, "finished", (found.id, found.tenant_id), data)
+    return True
+
+
+def unfinished(session: Session, limit: int = 200) -> list[uuid.UUID]:
+    """Return approved corrections that can go on now, the oldest first. Worker scope."""
+    issued = select(Certificate.id).where(Certificate.id == Correction.successor_id, Certificate.state == "issued")
+    query = select(Correction.id).where(Correction.state == "approved")
+    query = query.where(Correction.successor_id.is_(None) | issued.exists())
+    return list(session.scalars(query.order_by(Correction.decided_at).limit(limit)))
+
+
+def _audit(session: Session, actor: Actor, deed: str, case: tuple[uuid.UUID, uuid.UUID], data: dict[str, str]) -> None:
+    case_id, tenant_id = case
+    audit.record(
+        session, actor, f"certs.correction.{deed}",
+        subject_type="correction", subject_id=case_id, data=data, tenant_id=tenant_id,
+    )  # fmt: skip
