@@ -184,6 +184,13 @@ class CosignatureRefused(Invalid):
     message = _("文件不是本日志的检查点，或其中没有已登记见证人的有效联署")
 
 
+class FindInvalid(Invalid):
+    """A look-up needs the number and the name, both as texts."""
+
+    code = "find_invalid"
+    message = _("请填写证书编号和持证人姓名")
+
+
 class GuessingTooOften(TooMany):
     """An address asked for too many certificates that do not exist."""
 

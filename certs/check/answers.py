@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,6 +22,7 @@ from lms.core.i18n import gettext as _
 UNCHECKABLE = "cannot_be_checked"
 UNAVAILABLE = "unavailable"
 RETRY_AFTER_S = 15
+OPENAPI = Path(__file__).parent / "openapi.json"
 
 
 def unknown(asked: str) -> ResponseReturnValue:
@@ -74,7 +78,7 @@ def facts_as_text(facts: PublicFacts, decided: Decided | None, public_id: str, l
 
 
 def facts_as_json(facts: PublicFacts, shown: Shown, decided: Decided | None, public_id: str) -> dict[str, Any]:
-    """Return the answer to a script."""
+    """Return the answer that openapi.json promises."""
     return {
         "status": shown.value,
         "public_id": public_id,
@@ -94,3 +98,14 @@ def facts_as_json(facts: PublicFacts, shown: Shown, decided: Decided | None, pub
         "reason_en": decided.reason_en if decided else None,
         "successor": (decided.successor or None) if decided else None,
     }
+
+
+def openapi_document() -> dict[str, Any]:
+    """Return the description of the public interface with this instance's address in it."""
+    return {**_described(), "servers": [{"url": web.services().settings.base_url}]}
+
+
+@lru_cache(maxsize=1)
+def _described() -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(OPENAPI.read_text("utf8"))
+    return document

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, Response, current_app, jsonify, redirect, render_template, request, url_for
+from flask.sansio.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.datastructures import MultiDict
 
 from certs import rules
 from certs.check import answers, page, queries
 from certs.check.queries import GUESSING_WINDOW, MALFORMED, UNKNOWN, Visitor
-from certs.errors import GuessingTooOften
+from certs.errors import FindInvalid, GuessingTooOften
 from certs.forms import FindForm
 from certs.keys.operations import public_keys, root_pems
 from certs.registry.queries import log_keys, proof_document, proof_of
@@ -115,26 +119,55 @@ def proof_file(public_id: str) -> ResponseReturnValue:
     return response
 
 
-@blueprint.get("/c")
+@blueprint.get("/find")
 @web.public
 def find_page() -> ResponseReturnValue:
     """Show the form for a look-up by number and name."""
     return render_template("certs/find.html", form=FindForm(formdata=None))
 
 
-@blueprint.post("/c")
+@blueprint.post("/find")
 @web.public
+@web.takes_json
 def find() -> ResponseReturnValue:
-    """Lead from number and name to the certificate's page."""
-    form = FindForm()
+    """Lead from number and name to the certificate's page, or tell a script where it is."""
+    form = _find_form()
     if not form.validate_on_submit():
+        if web.wants_json():
+            raise FindInvalid
         return render_template("certs/find.html", form=form), 422
     number, name = (form.number.data or "").strip(), (form.name.data or "").strip()
     visitor = _visitor()
     if queries.has_guessed_too_often(web.db(), visitor):
         raise GuessingTooOften(retry_after_s=int(GUESSING_WINDOW.total_seconds()))
     found = queries.find_public_id(web.db(), number, name)
-    return redirect(url_for(".check", public_id=found)) if found else _unknown(visitor, number[:32])
+    if found is None:
+        return _unknown(visitor, number[:32])
+    address = url_for(".check", public_id=found)
+    return jsonify(public_id=found, url=address) if web.wants_json() else redirect(address)
+
+
+def _find_form() -> FindForm:
+    """Read what is looked up: a page's form with its token, or a script's JSON, which rests on no sign-in."""
+    if request.is_json:
+        return FindForm(MultiDict(_texts(request.get_json())), meta={"csrf": False})
+    if current_app.config["WTF_CSRF_ENABLED"]:
+        current_app.extensions["csrf"].protect()
+    return FindForm()
+
+
+def _texts(given: dict[str, Any]) -> dict[str, str]:
+    """Return the fields that are texts; a number, a list or half a character is as good as nothing."""
+    texts = {key: value for key, value in given.items() if isinstance(value, str)}
+    return {key: value for key, value in texts.items() if value == value.encode("utf-8", "ignore").decode()}
+
+
+@blueprint.get("/api/openapi.json")
+@web.public
+@web.own_transactions
+def openapi() -> ResponseReturnValue:
+    """Hand out the description of the public interface (OpenAPI 3.1); it needs no database."""
+    return jsonify(answers.openapi_document())
 
 
 @blueprint.errorhandler(DBAPIError)
@@ -147,6 +180,14 @@ def _on_database_error(error: DBAPIError) -> ResponseReturnValue:
 def _on_crowd(_error: PoolTimeout) -> ResponseReturnValue:
     """Say the same when no connection came free."""
     return answers.unavailable()
+
+
+def let_scripts_find(state: BlueprintSetupState) -> None:
+    """Take the look-up out of the application's check for tokens, which scripts do not have."""
+    state.app.extensions["csrf"].exempt(find)
+
+
+blueprint.record_once(let_scripts_find)
 
 
 @blueprint.get("/pki/root.pem")

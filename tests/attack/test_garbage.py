@@ -43,7 +43,7 @@ ROLES = (
     Role.EXPERT.value,
 )
 EVERYBODY = (VISITOR, *ROLES)
-JSON_DOORS = frozenset({"courses.beat", "exams.save_answers", "exams.submit", "media.preview_beat"})
+JSON_DOORS = frozenset({"certs_check.find", "courses.beat", "exams.save_answers", "exams.submit", "media.preview_beat"})
 # Doors that end something, so that later attacks would find nothing there: they have an arena of their own.
 ENDS = frozenset(
     {

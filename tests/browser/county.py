@@ -179,7 +179,7 @@ def _pages(jobs: Services, enterprise: province.Enterprise, enrolments: list[uui
             f"/regulator/objections/{objection}",
         ],
         "visitor": [
-            "/sign-in", "/activate", "/c", f"/c/{certificate.public_id}", f"/c/{certificate.public_id}/proof",
+            "/sign-in", "/activate", "/find", f"/c/{certificate.public_id}", f"/c/{certificate.public_id}/proof",
             "/registry", "/registry/leaves/0", "/verify",
         ],
     }  # fmt: skip

@@ -143,6 +143,12 @@ def decided(services: Services, certificate: Certificate, decision: Decision, re
         decide(session, official, certificate.id, decision, reason)
 
 
+def form_with(data: bytes, *, field: str = "file") -> dict[str, Any]:
+    """Return body and type of a form with a file, as a test client sends them."""
+    head = f'--x\r\nContent-Disposition: form-data; name="{field}"; filename="证书.pdf"\r\n\r\n'
+    return {"data": head.encode() + data + b"\r\n--x--\r\n", "content_type": "multipart/form-data; boundary=x"}
+
+
 def client_for(
     app: AnzhengFlask, jobs_services: Services, person_id: uuid.UUID, tenant_id: uuid.UUID, role: Role
 ) -> FlaskClient:

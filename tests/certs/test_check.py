@@ -165,12 +165,12 @@ def test_guessing_is_slowed_down_but_scanning_is_not(client: FlaskClient, certif
 
 def test_number_and_name_together_find_it(client: FlaskClient, certificate: Certificate) -> None:
     form = {"number": certificate.number, "name": "欧阳建军"}
-    found = client.post("/c", data=form)
+    found = client.post("/find", data=form)
     assert found.headers["Location"].endswith(f"/{certificate.public_id}")
     other = {"number": certificate.number, "name": "欧阳"}
-    wrong = client.post("/c", data=other, environ_overrides={"REMOTE_ADDR": "203.0.113.8"})
+    wrong = client.post("/find", data=other, environ_overrides={"REMOTE_ADDR": "203.0.113.8"})
     assert wrong.status_code == 404
-    assert client.post("/c", data={"number": "", "name": ""}).status_code == 422
+    assert client.post("/find", data={"number": "", "name": ""}).status_code == 422
 
 
 @pytest.mark.parametrize(
@@ -242,6 +242,22 @@ def test_without_a_database_nothing_is_called_invalid(
         "cannot_be_checked",
         "unavailable",
     )
+
+
+def test_a_script_finds_by_number_and_name_without_a_token(services: Services, certificate: Certificate) -> None:
+    app = create_app(services=services)
+    client = app.test_client()
+    wanted = {"number": certificate.number, "name": "欧阳建军"}
+    found = client.post("/find", json=wanted)
+    assert found.get_json() == {"public_id": certificate.public_id, "url": f"/C/{certificate.public_id}"}
+    wrong = client.post("/find", json={**wanted, "name": "欧阳"}, environ_overrides={"REMOTE_ADDR": "203.0.113.22"})
+    assert (wrong.status_code, wrong.get_json()["status"]) == (404, "unknown")
+    for useless in ({"number": 7}, {**wanted, "name": "\ud800"}, {**wanted, "number": ""}):
+        assert client.post("/find", json=useless).status_code == 422
+    # A form of a page has its token all the same.
+    app.config["WTF_CSRF_ENABLED"] = True
+    assert client.post("/find", data=wanted).status_code == 400
+    assert client.post("/find", json=wanted).status_code == 200
 
 
 def test_the_holder_sees_who_looked_and_nobody_else_does(

@@ -7,8 +7,6 @@ import io
 import json
 import subprocess
 import uuid
-from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -30,14 +28,15 @@ from certs.status.operations import decide
 from certs.verify.commands import verify_command
 from certs.verify.limits import limits
 from lms.app import create_app
-from lms.core import bootstrap, clock
+from lms.core import clock
 from lms.core.access import SYSTEM
 from lms.core.errors import Conflict
-from lms.core.services import Kernel, Services
+from lms.core.services import Services
 from lms.core.tenancy import WORKER_SCOPE
+from lms.core.web import AnzhengFlask
 from tests.certs import certificate_world as world
 from tests.certs import tampering
-from tests.conftest import Instance, Worker
+from tests.conftest import Worker
 
 Admin = psycopg.Connection[tuple[object, ...]]
 JSON = {"Accept": "application/json"}
@@ -66,15 +65,8 @@ def address() -> dict[str, str]:
     return {"REMOTE_ADDR": f"10.{number % 250}.{number // 250 % 250}.{number // 62_500 % 250}"}
 
 
-def body_of(data: bytes) -> bytes:
-    """The body of a form with a file."""
-    head = '--x\r\nContent-Disposition: form-data; name="file"; filename="证书.pdf"\r\n\r\n'
-    return head.encode() + data + b"\r\n--x--\r\n"
-
-
 def ask(client: FlaskClient, data: bytes, address: dict[str, str], **headers: str) -> Any:
-    kind = "multipart/form-data; boundary=x"
-    return client.post("/verify", data=body_of(data), content_type=kind, headers=headers, environ_overrides=address)
+    return client.post("/verify", **world.form_with(data), headers=headers, environ_overrides=address)
 
 
 def answered(client: FlaskClient, data: bytes, address: dict[str, str]) -> dict[str, Any]:
@@ -328,19 +320,8 @@ def test_bringing_unknown_files_is_slowed_down(
     assert int(refused.headers["Retry-After"]) > 0
 
 
-@pytest.fixture
-def cut_off(instance: Instance, kernel: Kernel) -> Iterator[Services]:
-    """Services whose database does not answer."""
-    host = instance.admin.replace("/anzheng_", "/nowhere_", 1)
-    services = bootstrap.build_services(replace(instance.settings), kernel, login="web", admin=host)
-    yield services
-    services.db.dispose()
-
-
-def test_without_database_nothing_is_called_valid_or_invalid(cut_off: Services, pdf: bytes) -> None:
-    app = create_app(services=cut_off)
-    app.config.update(TESTING=False, PROPAGATE_EXCEPTIONS=False)
-    client = app.test_client()
+def test_without_database_nothing_is_called_valid_or_invalid(cut_off_app: AnzhengFlask, pdf: bytes) -> None:
+    client = cut_off_app.test_client()
     assert client.get("/verify").status_code == 200
     answer = ask(client, pdf, {}, **JSON)
     assert answer.status_code == 503
@@ -360,11 +341,11 @@ def test_scripts_need_no_page_token_but_pages_of_ours_still_carry_one(services: 
     app.config.update(TESTING=False, PROPAGATE_EXCEPTIONS=False)
     client = app.test_client()
     assert ask(client, pdf, {}, **JSON).status_code == 200
-    assert client.post("/c", data={"number": "1", "name": "2"}).status_code == 400
+    assert client.post("/find", data={"number": "1", "name": "2"}).status_code == 400
 
 
 def test_the_find_page_and_the_check_page_lead_here(client: FlaskClient, certificate: Certificate) -> None:
-    for page in ("/c", f"/c/{certificate.public_id}"):
+    for page in ("/find", f"/c/{certificate.public_id}"):
         assert 'href="/verify"' in client.get(page).text
     form = client.get("/verify").text
     assert 'enctype="multipart/form-data"' in form

@@ -1,0 +1,30 @@
+"""What the certificates' tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from lms.app import create_app
+from lms.core import bootstrap
+from lms.core.services import Kernel, Services
+from lms.core.web import AnzhengFlask
+from tests.conftest import Instance
+
+
+@pytest.fixture
+def cut_off(instance: Instance, kernel: Kernel) -> Iterator[Services]:
+    """Services whose database does not answer."""
+    nowhere = instance.admin.replace("/anzheng_", "/nowhere_", 1)
+    services = bootstrap.build_services(instance.settings, kernel, login="web", admin=nowhere)
+    yield services
+    services.db.dispose()
+
+
+@pytest.fixture
+def cut_off_app(cut_off: Services) -> AnzhengFlask:
+    """The application whose database does not answer."""
+    app = create_app(services=cut_off)
+    app.config.update(TESTING=False, PROPAGATE_EXCEPTIONS=False)
+    return app
