@@ -14,7 +14,7 @@ from certs.keys.operations import make_keys, root_pems
 from certs.keys.revocation import revoke_key
 from certs.models import Certificate
 from certs.schemes.operations import load_schemes, read_file
-from certs.status import reasons
+from certs.status import lists, reasons
 from lms.core.access import SYSTEM
 from lms.core.errors import Conflict
 from lms.core.services import Services
@@ -97,3 +97,10 @@ def certs_retry(build: Build, certificate_id: uuid.UUID) -> None:
     except Conflict as error:
         raise click.ClickException("no failed certificate has this id") from error
     click.echo("queued")
+
+
+@certs_group.command("status-list")
+@click.pass_obj
+def certs_status_list(build: Build) -> None:
+    """Build and sign the status list for offline inspectors now, instead of waiting for the worker."""
+    click.echo(f"{lists.build(build('jobs'))} bytes")

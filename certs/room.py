@@ -12,6 +12,7 @@ from certs.issue.tasks import ISSUE_TASK, issue, queue_stale
 from certs.registry.commands import registry_group
 from certs.registry.operations import sequence_all
 from certs.registry.views import blueprint as registry_blueprint
+from certs.status import lists
 from certs.status import tasks as status_tasks
 from certs.status.cases import TELL_TASK
 from certs.status.corrections import CORRECT_TASK
@@ -42,6 +43,7 @@ def register(kernel: Kernel) -> None:
     kernel.task(CORRECT_TASK, status_tasks.correct, queue="certs", max_attempts=8)
     kernel.task(status_tasks.EXPORT, status_tasks.export)
     kernel.ticker("certs.corrections", status_tasks.queue_unfinished, every_s=QUEUE_STALE_EVERY_S)
+    kernel.ticker("certs.status_list", lists.build_now, every_s=lists.TTL_S)
     kernel.ticker("certs.sequence", sequence_all, every_s=SEQUENCE_EVERY_S)
     kernel.ticker("certs.queue_stale", queue_stale, every_s=QUEUE_STALE_EVERY_S)
     kernel.reference_steps.append((REFERENCE_ORDER, load_reference))

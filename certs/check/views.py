@@ -12,15 +12,19 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.datastructures import MultiDict
 
 from certs import rules
+from certs.adapters.statuslist import MEDIA_TYPE
 from certs.check import answers, page, queries
 from certs.check.queries import GUESSING_WINDOW, MALFORMED, UNKNOWN, Visitor
 from certs.errors import FindInvalid, GuessingTooOften
 from certs.forms import FindForm
 from certs.keys.operations import public_keys, root_pems
 from certs.registry.queries import log_keys, proof_document, proof_of
+from certs.status import lists
 from lms.core import clock, web
+from lms.core.errors import NotFound
 from lms.core.i18n import LANGUAGE_COOKIE, LANGUAGES, select_locale
 from lms.core.pages import YEAR_S, database_is_away, download, on_database_error
+from lms.core.storage import ObjectMissing
 
 blueprint = Blueprint("certs_check", __name__, template_folder="../templates")
 THEMES = ("light", "dark")
@@ -160,6 +164,21 @@ def _texts(given: dict[str, Any]) -> dict[str, str]:
     """Return the fields that are texts; a number, a list or half a character is as good as nothing."""
     texts = {key: value for key, value in given.items() if isinstance(value, str)}
     return {key: value for key, value in texts.items() if value == value.encode("utf-8", "ignore").decode()}
+
+
+@blueprint.get("/status/list")
+@web.public
+@web.own_transactions
+def status_list() -> ResponseReturnValue:
+    """Hand out the signed status list for phones without network (Token Status List, CWT)."""
+    try:
+        data = web.services().storage.get(lists.KEY)
+    except ObjectMissing:
+        raise NotFound from None
+    response = Response(data, mimetype=MEDIA_TYPE)
+    response.headers["Cache-Control"] = f"public, max-age={lists.TTL_S}"
+    response.add_etag()
+    return response.make_conditional(request)
 
 
 @blueprint.get("/api/openapi.json")

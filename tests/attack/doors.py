@@ -59,6 +59,7 @@ PLAIN = [
     "certs_check.find",
     "certs_check.keys_json",
     "certs_check.openapi",
+    "certs_check.status_list",
     "certs_check.root_pem",
     "certs_verify.page",
     "certs_verify.verify",

@@ -124,9 +124,12 @@ def test_answers_about_a_file_are_as_described(
     assert verify(cut_off_app.test_client(), pdf) == 503
 
 
-def test_answers_of_the_log_are_as_described(client: FlaskClient, certificate: Certificate) -> None:
+def test_answers_of_the_log_are_as_described(
+    client: FlaskClient, queue_worker: Worker, certificate: Certificate
+) -> None:
     place = client.get(f"/c/{certificate.public_id}/proof.json").get_json()["leaves"][0]["index"]
-    for plain in ("/pki/keys.json", "/pki/root.pem", "/registry/checkpoint", "/api/openapi.json"):
+    queue_worker.tick("certs.status_list")
+    for plain in ("/pki/keys.json", "/pki/root.pem", "/registry/checkpoint", "/status/list", "/api/openapi.json"):
         assert check(client, plain) == 200
     for form in ("proof.json", "proof.tlog-proof"):
         assert check(client, f"/registry/leaves/{{place}}/{form}", f"/registry/leaves/{place}/{form}") == 200
