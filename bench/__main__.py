@@ -30,6 +30,7 @@ def measure(instance: Instance, world: World, wanted: set[str]) -> list[Result]:
         "face": lambda: batches.face(instance, world),
         "registry_append": lambda: registry.registry_append(instance),
         "proof": lambda: registry.proof(instance),
+        "status_list": lambda: batches.status_list(instance),
         "import_rows": lambda: batches.import_rows(instance),
     }
     return found + [_said(name, call()) for name, call in offline.items() if name in wanted]

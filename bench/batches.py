@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import http.client
+import random
 import statistics
+import sys
 import tempfile
 import time
 import uuid
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,8 +24,10 @@ from bench import certificate_baseline, face_baseline
 from bench.instance import Instance
 from bench.results import Result, measured
 from bench.world import BOARD_COUNTY, World, learner
+from certs.adapters import statuslist
 from certs.issue.operations import request_certificate
 from certs.issue.tasks import issue
+from certs.status import lists as status_lists
 from lms.accounts.faces import checking
 from lms.accounts.faces import operations as faces
 from lms.accounts.sign_in.loading import StoredSessions
@@ -48,6 +53,18 @@ FACE_FRAMES = 3
 BOARD_ROUNDS = 3
 BOARD_ASKED = 200
 ROSTER_COLUMNS = 6
+LISTED = 5_000_000
+REVOKED = LISTED // 100
+STATUS_LIST_BYTES_MAX = 100_000
+# Random places: even ones would compress to nothing.
+_REVOKED_ROWS = """
+insert into certs_certificate
+select (jsonb_populate_record(one.c, jsonb_build_object(
+         'person_id', gen_random_uuid(), 'id', gen_random_uuid(), 'enrolment_id', gen_random_uuid(),
+         'attempt_id', gen_random_uuid(), 'status', 'revoked', 'status_index', n.place))).*
+  from (select distinct (random() * %(last)s)::int as place from generate_series(1, %(last)s / %(step)s)) n
+ cross join (select t as c from certs_certificate t where t.state = 'issued' limit 1) one
+"""
 
 
 def _timed(work: Callable[[], object]) -> float:
@@ -116,6 +133,28 @@ def certificate(instance: Instance, world: World) -> Result:
     bare = range(BARE_CERTIFICATES)
     baseline_s = _timed(lambda: [certificate_baseline.draw_and_sign(face) for _ in bare]) / BARE_CERTIFICATES
     return measured("certificate", 1 / value_s, "certificates/s", 1 / baseline_s, len(passed) - 1)
+
+
+def status_list(instance: Instance) -> Result:
+    """The signed list of 5,000,000 certificates, 1 % of them revoked, from rows to storage, beside zlib of its bits.
+
+    Valid certificates have no row in the index that the list is built from, so only the others are
+    made: copies of one of the world's, far beyond its numbers.
+    """
+    with psycopg.connect(instance.admin_url) as connection:
+        connection.execute("select setval('certs_status_index_seq', %s)", (LISTED,))
+        connection.execute(_REVOKED_ROWS, {"step": LISTED // REVOKED, "last": LISTED})
+    with psycopg.connect(instance.admin_url, autocommit=True) as connection:
+        connection.execute("vacuum analyze certs_certificate")
+    size = status_lists.build(instance.jobs)
+    value_s = min(_timed(lambda: status_lists.build(instance.jobs)) for _ in range(3))
+    if size > STATUS_LIST_BYTES_MAX:
+        raise RuntimeError(f"the list takes {size} bytes, more than {STATUS_LIST_BYTES_MAX}")
+    print(f"status_list: {size} bytes", file=sys.stderr, flush=True)
+    places = random.Random(1).sample(range(LISTED), REVOKED)
+    packed = statuslist.pack(((place, statuslist.INVALID) for place in places), LISTED + 1)
+    baseline_s = min(_timed(lambda: zlib.compress(packed)) for _ in range(3))
+    return measured("status_list", value_s * 1000, "ms", baseline_s * 1000, LISTED, better="lower")
 
 
 def face(instance: Instance, world: World) -> Result:

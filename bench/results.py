@@ -34,6 +34,7 @@ FLOORS = {
     "face": 1.3,
     "registry_append": 0.35,
     "proof": 6.0,
+    "status_list": 10.0,
     "board": 15.0,
 }
 
