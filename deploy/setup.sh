@@ -31,7 +31,8 @@ fi
 "$python" -c 'import ensurepip, venv' 2>/dev/null || apt_install python3-venv
 
 if [ "$mode" = test ]; then
-  apt_install chromium fonts-noto-cjk poppler-utils libnss3-tools zbar-tools wrk
+  apt_install chromium fonts-noto-cjk fonts-hanazono poppler-utils libnss3-tools zbar-tools wrk \
+    qpdf mupdf-tools softhsm2
 fi
 
 [ -x .venv/bin/python ] || "$python" -m venv .venv
