@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import click
 from sqlalchemy import select
 
+from certs.errors import KeyRefused, NoKeys
 from certs.issue.operations import retry_failed
-from certs.keys.operations import make_keys, root_pems
+from certs.keys.operations import SIGNING_KINDS, Adopted, adopt_key, make_keys, public_keys, root_pems, rotate_key
 from certs.keys.revocation import revoke_key
 from certs.models import Certificate
 from certs.schemes.operations import load_schemes, read_file
@@ -21,6 +24,7 @@ from lms.core.services import Services
 from lms.core.tenancy import WORKER_SCOPE
 
 Build = Callable[[str], Services]
+PEM_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 def load_reference(services: Services) -> None:
@@ -40,13 +44,72 @@ def certs_group() -> None:
 @certs_group.command("init")
 @click.pass_obj
 def certs_init(build: Build) -> None:
-    """Make an issuing authority of this instance's own, with all signing keys, unless there is one."""
+    """Make the signing keys that are missing; outside production also a demonstration's authority."""
     services = build("jobs")
     with services.db.transaction(WORKER_SCOPE) as session:
         load_schemes(session, read_file())
         reasons.load_reasons(session, reasons.read_file())
         made = make_keys(session, SYSTEM)
+        documents = bool(public_keys(session, "pdf"))
     click.echo("keys made" if made else "keys were there already")
+    if not documents:
+        click.echo("documents cannot be signed yet: run `anzheng certs adopt-key` with the authority's certificate")
+
+
+@certs_group.command("rotate-key")
+@click.argument("kind", type=click.Choice(SIGNING_KINDS))
+@click.option("--from", "signs_from", type=click.DateTime(), help="when it begins to sign, in the province's time")
+@click.pass_obj
+def certs_rotate_key(build: Build, kind: str, signs_from: datetime | None) -> None:
+    """Make a fresh signing key; what the older ones signed stays verifiable."""
+    services = build("jobs")
+    try:
+        with services.db.transaction(WORKER_SCOPE) as session:
+            key_id = rotate_key(session, SYSTEM, kind, _moment(services, signs_from))
+    except (KeyRefused, NoKeys) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(key_id)
+
+
+@certs_group.command("adopt-key")
+@click.option("--certificate", type=PEM_FILE, required=True, help="of the document signer")
+@click.option("--chain", type=PEM_FILE, help="issuing authorities, the nearest first, without the root")
+@click.option("--root", type=PEM_FILE, required=True)
+@click.option("--key", type=PEM_FILE, help="private key (PKCS#8, P-256)")
+@click.option("--token-key", help="label of the key in the PKCS#11 token instead of --key")
+@click.option("--from", "signs_from", type=click.DateTime(), help="when it begins to sign, in the province's time")
+@click.pass_obj
+def certs_adopt_key(
+    build: Build,
+    *,
+    certificate: Path,
+    chain: Path | None,
+    root: Path,
+    key: Path | None,
+    token_key: str | None,
+    signs_from: datetime | None,
+) -> None:
+    """Sign documents with a key that the province's authority certified."""
+    if (key is None) == (token_key is None):
+        raise click.UsageError("give either --key or --token-key")
+    services = build("jobs")
+    adopted = Adopted(
+        certificate=certificate.read_bytes(),
+        chain=chain.read_bytes() if chain else b"",
+        root=root.read_bytes(),
+        key=key.read_bytes() if key else None,
+        token_key=token_key,
+    )
+    try:
+        with services.db.transaction(WORKER_SCOPE) as session:
+            key_id = adopt_key(session, SYSTEM, adopted, _moment(services, signs_from))
+    except (KeyRefused, NoKeys) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(key_id)
+
+
+def _moment(services: Services, local: datetime | None) -> datetime | None:
+    return local.replace(tzinfo=ZoneInfo(services.settings.timezone)) if local else None
 
 
 @certs_group.command("root")

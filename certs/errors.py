@@ -205,4 +205,8 @@ class NoFile(Invalid):
 
 
 class NoKeys(RuntimeError):
-    """The instance has no issuing keys yet; ``anzheng certs init`` makes them."""
+    """The instance has no key that may sign now; the text says which command helps."""
+
+
+class KeyRefused(ValueError):
+    """A signing key is not usable here; the text says why, for the operator at the command line."""

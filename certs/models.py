@@ -51,9 +51,10 @@ class Scheme(Base):
 
 
 class IssuerKey(Base):
-    """The public half of a key; the newest of a kind signs, all of them are believed.
+    """The public half of a key; the newest of a kind whose time has come signs, all of them are believed.
 
-    A revoked one signs no more, and a document that the register did not enter before ``revoked_at`` is refused.
+    ``signs_from`` is ``created_at`` where it is null; ``token_key`` is the label of a key in the PKCS#11 token.
+    A revoked key signs no more, and a document that the register did not enter before ``revoked_at`` is refused.
     """
 
     __tablename__ = "certs_issuer_key"
@@ -70,10 +71,13 @@ class IssuerKey(Base):
     chain_pem: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+    signs_from: Mapped[datetime | None]
+    token_key: Mapped[str | None] = mapped_column(Text)
+    is_demo: Mapped[bool] = mapped_column(server_default="true")
 
 
 class IssuerSecret(Base):
-    """The private half, sealed by the vault; only the worker reads it."""
+    """The private half, sealed by the vault; only the worker reads it. A key in a token has none."""
 
     __tablename__ = "certs_issuer_secret"
     __table_args__ = (ForeignKeyConstraint(["key_id"], ["certs_issuer_key.key_id"]),)

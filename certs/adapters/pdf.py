@@ -23,7 +23,7 @@ from certs.adapters.ornament import number as coordinate
 from certs.adapters.pdfparts import OBJECTS_PER_FONT, font_objects, indirect, stream, text_string
 from certs.adapters.prefix import StaticPrefix, build_prefix
 from certs.adapters.qrmatrix import encode_matrix, matrix_path
-from certs.adapters.signing import EMPTY_SLOT
+from certs.adapters.signing import CMS_BYTES_MAX, empty_slot
 from certs.adapters.textrun import PersonText
 
 __all__ = ["CertificateFace", "PortraitError", "Renderer", "TemplateSpec"]
@@ -59,8 +59,8 @@ class Renderer:
         self._text_font = FontStack(load_font(SERIF))
         self._prefix = lru_cache(maxsize=_SCHEMES_KEPT)(lambda words: build_prefix(template, words))
 
-    def render(self, face: CertificateFace) -> bytes:
-        """The unsigned certificate with its signature slot.
+    def render(self, face: CertificateFace, *, cms_bytes_max: int = CMS_BYTES_MAX) -> bytes:
+        """The unsigned certificate with its signature slot, which holds a CMS of so many bytes.
 
         Raises `MissingGlyphError` when no font draws a character, `PortraitError` for an unusable portrait and
         `QrTooLongError` when the QR text does not fit.
@@ -75,7 +75,7 @@ class Renderer:
         objects[person.page] = _page(prefix, fonts, has_portrait=portrait is not None)
         objects[person.contents] = stream(b"", contents, level=4)
         objects[person.info] = _info(face)
-        objects[person.signature] = EMPTY_SLOT
+        objects[person.signature] = empty_slot(cms_bytes_max)
         objects[person.portrait] = _image(portrait) if portrait is not None else b"null"
         return _written(prefix, objects)
 

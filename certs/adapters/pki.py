@@ -6,11 +6,13 @@ does not touch documents) and one for log checkpoints (Ed25519, never inside a P
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
@@ -24,6 +26,10 @@ _DOCUMENT_SIGNING: Final = ObjectIdentifier("1.3.6.1.5.5.7.3.36")
 
 class WrongKeyError(ValueError):
     """The key is of another kind than its use needs."""
+
+
+class ChainError(ValueError):
+    """Certificates do not lead to their root; the text says which."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +80,72 @@ def make_demo_pki(subjects: PkiSubjects, now: datetime) -> DemoPki:
         log_key=_key_pem(log_key),
         log_public_key=_public_pem(log_key.public_key()),
     )
+
+
+def new_signer(
+    subjects: PkiSubjects, issuing_certificate: bytes, issuing_key: bytes, now: datetime
+) -> tuple[bytes, bytes]:
+    """A fresh document signing key and its certificate from this authority, valid three years: (certificate, key)."""
+    authority_key, key = load_p256_key(issuing_key), ec.generate_private_key(ec.SECP256R1())
+    issuer = x509.load_pem_x509_certificate(issuing_certificate).subject
+    start = now - timedelta(hours=1)
+    certificate = _document_signer(_name(subjects, subjects.signer), issuer, key, authority_key, start)
+    return _certificate_pem(certificate), _key_pem(key)
+
+
+def new_p256_key() -> bytes:
+    """A fresh P-256 key, for QR payloads."""
+    return _key_pem(ec.generate_private_key(ec.SECP256R1()))
+
+
+def new_log_key() -> bytes:
+    """A fresh Ed25519 key, for checkpoints."""
+    return _key_pem(ed25519.Ed25519PrivateKey.generate())
+
+
+def public_half(private_pem: bytes) -> bytes:
+    """The public key of a P-256 or Ed25519 private key."""
+    key = serialization.load_pem_private_key(private_pem, password=None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey):
+        raise WrongKeyError("expected a P-256 or Ed25519 private key")
+    return _public_pem(key.public_key())
+
+
+def check_chain(certificate: bytes, issuers: Sequence[bytes], root: bytes, now: datetime) -> None:
+    """Raise `ChainError` unless the first certificate (PEM) may sign, and each is in force and issued by the next."""
+    path = [x509.load_pem_x509_certificate(pem) for pem in (certificate, *issuers, root)]
+    for item in path:
+        if not item.not_valid_before_utc <= now <= item.not_valid_after_utc:
+            raise ChainError(f"not in force now: {item.subject.rfc4514_string()}")
+    usages = [one.value for one in path[0].extensions if isinstance(one.value, x509.KeyUsage)]
+    if not any(usage.content_commitment for usage in usages):
+        raise ChainError("the certificate's key usage lacks non-repudiation, without which readers refuse signatures")
+    for item, issuer in zip(path, (*path[1:], path[-1]), strict=True):
+        try:
+            item.verify_directly_issued_by(issuer)
+        except (ValueError, TypeError, InvalidSignature) as error:
+            raise ChainError(f"{item.subject.rfc4514_string()} is not issued by the next certificate") from error
+
+
+def validity(certificate: bytes) -> tuple[datetime, datetime]:
+    """The first and the last moment (aware) of a PEM certificate."""
+    parsed = x509.load_pem_x509_certificate(certificate)
+    return parsed.not_valid_before_utc, parsed.not_valid_after_utc
+
+
+def common_name(certificate: bytes) -> str:
+    """The common name that a PEM certificate is issued to, or its whole subject."""
+    subject = x509.load_pem_x509_certificate(certificate).subject
+    names = subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(names[0].value) if names else subject.rfc4514_string()
+
+
+def split_pems(pems: bytes) -> list[bytes]:
+    """The certificates of a PEM file, one by one, each PEM again. Raises `ChainError` when there is none."""
+    try:
+        return [_certificate_pem(found) for found in x509.load_pem_x509_certificates(pems)]
+    except ValueError as error:
+        raise ChainError("the file holds no PEM certificate") from error
 
 
 def load_p256_key(pem: bytes) -> ec.EllipticCurvePrivateKey:

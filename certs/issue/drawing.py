@@ -12,9 +12,11 @@ from certs.adapters.fonts import MissingGlyphError
 from certs.adapters.pdf import PortraitError, Renderer
 from certs.adapters.qr import QrClaims, encode_payload
 from certs.adapters.qrmatrix import QrAlphabetError, QrTooLongError
-from certs.adapters.signing import UnsignableError, sign_pdf
+from certs.adapters.signing import CMS_BYTES_MAX, STAMPED_CMS_BYTES_MAX, UnsignableError, sign_pdf
+from certs.adapters.stamping import Stamper
 from certs.keys.operations import SigningKeys
 from certs.models import Certificate
+from lms.core.settings import SigningSettings
 
 SEXES = {"M": "男", "F": "女"}
 SIGNING_REASON = "电子证照签发"
@@ -38,19 +40,31 @@ class IssueOrder:
     issued_at: datetime
     issued_on: date
     demo: bool
+    stamper: Stamper | None = None
+
+
+@lru_cache(maxsize=4)
+def stamper_for(settings: SigningSettings) -> Stamper | None:
+    """Return the timestamp authority of the settings, or None where signatures are B-B."""
+    if settings.level == "B-B" or settings.tsa_url is None or settings.tsa_roots is None:
+        return None
+    return Stamper(settings.tsa_url, settings.tsa_roots.read_bytes(), long_term=settings.level == "B-LT")
 
 
 def draw_and_sign(order: IssueOrder) -> bytes:
-    """Return the signed PDF. Raises Undrawable with a reason for the operator."""
+    """Return the signed PDF. Raises Undrawable with a reason for the operator, StampError to try again later."""
     try:
-        pdf = _renderer(_template(order.template)).render(_face(order))
-        return sign_pdf(
+        room = STAMPED_CMS_BYTES_MAX if order.stamper else CMS_BYTES_MAX
+        pdf = _renderer(_template(order.template)).render(_face(order), cms_bytes_max=room)
+        signed = sign_pdf(
             pdf,
             order.keys.pdf,
             reason=SIGNING_REASON,
             location=order.certificate.issuer_name,
             signed_at=order.issued_at,
+            stamp=order.stamper.stamp if order.stamper else None,
         )
+        return order.stamper.add_proofs(signed, order.keys.roots) if order.stamper else signed
     except MissingGlyphError as error:
         named = "、".join(f"{char}（U+{ord(char):04X}）" for char in error.characters)
         raise Undrawable(f"证书字体缺少字形：{named}。安装补充字体后重新制证") from error

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 import lms.accounts.api as accounts
-from certs.issue.drawing import IssueOrder, Undrawable, draw_and_sign
+from certs.issue.drawing import IssueOrder, Undrawable, draw_and_sign, stamper_for
 from certs.issue.operations import ISSUE_TASK, mark_failed, mark_issued, queue_forgotten
 from certs.keys.operations import signing_keys
 from certs.models import Certificate, Scheme
@@ -76,6 +76,7 @@ def _order(services: Services, session: Session, person_id: uuid.UUID, certifica
         issued_at=clock.now(),
         issued_on=clock.today(services.settings.timezone),
         demo=not services.settings.is_production,
+        stamper=stamper_for(services.settings.signing),
     )
 
 

@@ -14,11 +14,24 @@ from urllib.parse import urlsplit
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 ENVIRONMENTS = ("demo", "test", "production")
+SIGNATURE_LEVELS = ("B-B", "B-T", "B-LT")
 MIN_SECRET_BYTES = 32
 
 
 class SettingsError(RuntimeError):
     """A setting is missing or unusable; the message names it and says what would do."""
+
+
+@dataclass(frozen=True, slots=True)
+class SigningSettings:
+    """How certificates are signed: PAdES level, timestamp authority with its roots (PEM), token with its PIN's file."""
+
+    level: str
+    tsa_url: str | None
+    tsa_roots: Path | None
+    pkcs11_module: Path | None
+    pkcs11_token: str
+    pkcs11_pin_file: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +47,7 @@ class Settings:
     face_model_dir: Path | None
     timezone: str
     pool_size: int
+    signing: SigningSettings
 
     @property
     def is_production(self) -> bool:
@@ -107,6 +121,41 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
         face_model_dir=Path(model_dir) if model_dir else None,
         timezone=env.get("ANZHENG_TIMEZONE", "Asia/Shanghai"),
         pool_size=pool_size,
+        signing=_signing(env),
+    )
+
+
+def _signing(env: Mapping[str, str]) -> SigningSettings:
+    url = env.get("ANZHENG_TSA_URL") or None
+    level = env.get("ANZHENG_SIGNATURE_LEVEL") or ("B-T" if url else "B-B")
+    if level not in SIGNATURE_LEVELS:
+        raise SettingsError(f"ANZHENG_SIGNATURE_LEVEL must be one of {', '.join(SIGNATURE_LEVELS)}, not {level!r}")
+    if level != "B-B" and not url:
+        raise SettingsError(f"ANZHENG_SIGNATURE_LEVEL {level} needs a timestamp authority: set ANZHENG_TSA_URL")
+    if url and urlsplit(url).scheme not in {"http", "https"}:
+        raise SettingsError("ANZHENG_TSA_URL must start with http:// or https://")
+    files: dict[str, Path | None] = {}
+    for name, wanted in (
+        ("TSA_ROOTS", url),
+        ("PKCS11_MODULE", None),
+        ("PKCS11_PIN_FILE", env.get("ANZHENG_PKCS11_MODULE")),
+    ):
+        variable = f"ANZHENG_{name}"
+        files[name] = Path(env[variable]) if env.get(variable) else None
+        if wanted and files[name] is None:
+            raise SettingsError(f"{variable} is missing")
+        if files[name] is not None and not os.access(env[variable], os.R_OK):
+            raise SettingsError(f"{variable} names a file that cannot be read: {env[variable]}")
+    pin_file = files["PKCS11_PIN_FILE"]
+    if pin_file is not None and pin_file.stat().st_mode & 0o077:
+        raise SettingsError(f"{pin_file} must be readable by its owner only (chmod 600)")
+    return SigningSettings(
+        level=level,
+        tsa_url=url,
+        tsa_roots=files["TSA_ROOTS"],
+        pkcs11_module=files["PKCS11_MODULE"],
+        pkcs11_token=env.get("ANZHENG_PKCS11_TOKEN", "anzheng"),
+        pkcs11_pin_file=pin_file,
     )
 
 

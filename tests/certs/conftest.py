@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,18 @@ from lms.app import create_app
 from lms.core import bootstrap
 from lms.core.services import Kernel, Services
 from lms.core.web import AnzhengFlask
+from tests.certs.authorities import make_token
 from tests.conftest import Instance
+
+
+@pytest.fixture(scope="session")
+def token_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A SoftHSM token called "anzheng"; one for the process, which loads the library once."""
+    folder = tmp_path_factory.mktemp("token")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SOFTHSM2_CONF", str(folder / "softhsm2.conf"))
+        make_token(folder)
+        yield folder
 
 
 @pytest.fixture

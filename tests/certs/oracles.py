@@ -52,7 +52,7 @@ class Jury:
         path = self.folder / "certificate.pdf"
         path.write_bytes(pdf)
         verdicts = {
-            "pyhanko": (_pyhanko(pdf, self.root_pem), ("INTACT:TRUSTED,UNTOUCHED",)),
+            "pyhanko": (_pyhanko(pdf, self.root_pem), ("INTACT:TRUSTED", "UNTOUCHED")),
             "pdfsig": (
                 said("pdfsig", "-nssdir", f"sql:{self.folder / 'nss'}", path),
                 ("Signature is Valid.", "Certificate is Trusted.", "Total document signed", "exit 0"),
