@@ -142,6 +142,20 @@ class FileAltered(DomainError):
     message = _("证书文件校验不一致，已停止下载并记录，请联系发证机关")
 
 
+class BulkOpen(Conflict):
+    """An order of the department for this scheme is not over yet."""
+
+    code = "bulk_open"
+    message = _("该证书类型的批量制证还在进行，请等待完成或先取消")
+
+
+class BulkStepRefused(Conflict):
+    """The order's state does not allow this step."""
+
+    code = "bulk_step_refused"
+    message = _("批量制证当前状态不能执行此操作，请刷新后查看")
+
+
 class UnknownCertificate(NotFound):
     """Nobody was ever issued a certificate under this code."""
 

@@ -60,3 +60,10 @@ EXPORT_STATES = {
     Shown.CANCELLED: "注销",
     Shown.SUPERSEDED: "已换证",
 }
+BULK_STATES = {
+    "preparing": (_("准备中"), "info"),
+    "running": (_("制证中"), "info"),
+    "paused": (_("已暂停"), "warn"),
+    "done": (_("已完成"), "ok"),
+    "cancelled": (_("已取消"), "muted"),
+}

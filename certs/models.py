@@ -297,3 +297,56 @@ class PublicCheck(Base):
     outcome: Mapped[str] = mapped_column(String(20))
     address_digest: Mapped[bytes] = mapped_column(LargeBinary)
     agent_family: Mapped[str] = mapped_column(String(20))
+
+
+class Bulk(Base):
+    """One order to issue everything that is due of a scheme in a department's scope, and how far it is.
+
+    ``scope`` is the department's at the time of the order. The counters move with the chunks.
+    """
+
+    __tablename__ = "certs_bulk"
+    __table_args__ = (
+        PrimaryKeyConstraint("tenant_id", "id"),
+        CheckConstraint("state in ('preparing', 'running', 'paused', 'done', 'cancelled')", name="state"),
+        Index("ix_certs_bulk_id", "id", unique=True),
+        Index(
+            "uq_certs_bulk_open",
+            "tenant_id",
+            "scheme_code",
+            unique=True,
+            postgresql_where="state in ('preparing', 'running', 'paused')",
+        ),
+    )
+
+    tenant_id: Mapped[uuid.UUID]
+    id: Mapped[uuid.UUID]
+    scheme_code: Mapped[str] = mapped_column(Text)
+    scope: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(Text)
+    people: Mapped[int] = mapped_column(BigInteger)
+    people_done: Mapped[int] = mapped_column(BigInteger)
+    issued: Mapped[int] = mapped_column(BigInteger)
+    failed: Mapped[int] = mapped_column(BigInteger)
+    chunks: Mapped[int] = mapped_column(BigInteger)
+    chunks_done: Mapped[int] = mapped_column(BigInteger)
+    ordered_by: Mapped[uuid.UUID | None]
+    ordered_by_name: Mapped[str] = mapped_column(Text)
+    ordered_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
+class BulkChunk(Base):
+    """A few people of an order: the checkpoint. ``entries`` are pairs of person and attempt id."""
+
+    __tablename__ = "certs_bulk_chunk"
+    __table_args__ = (
+        PrimaryKeyConstraint("bulk_id", "number"),
+        Index("ix_certs_bulk_chunk_queued_at", "queued_at", postgresql_where="done_at is null"),
+    )
+
+    bulk_id: Mapped[uuid.UUID]
+    number: Mapped[int] = mapped_column(BigInteger, autoincrement=False)
+    entries: Mapped[list[Any]]
+    queued_at: Mapped[datetime]
+    done_at: Mapped[datetime | None]

@@ -7,6 +7,8 @@ from certs.access import P
 from certs.check.views import blueprint as check_blueprint
 from certs.commands import certs_group, load_reference
 from certs.events import CertificateIssued, CertificateStatusChanged
+from certs.issue import bulk, bulk_tasks
+from certs.issue.bulk_views import blueprint as bulk_blueprint
 from certs.issue.handlers import on_attempt_graded
 from certs.issue.tasks import ISSUE_TASK, issue, queue_stale
 from certs.registry.commands import registry_group
@@ -32,7 +34,8 @@ QUEUE_STALE_EVERY_S = 60.0
 
 def register(kernel: Kernel) -> None:
     """Register pages, rights, jobs and the sequencer."""
-    kernel.blueprints.extend((blueprint, check_blueprint, status_blueprint, registry_blueprint, verify_views.blueprint))
+    kernel.blueprints.extend((blueprint, check_blueprint, bulk_blueprint, status_blueprint, registry_blueprint))
+    kernel.blueprints.append(verify_views.blueprint)
     kernel.installers.append(verify_views.install)
     for event_type in (CertificateIssued, CertificateStatusChanged):
         kernel.events.setdefault(event_type.__name__, event_type)
@@ -45,6 +48,9 @@ def register(kernel: Kernel) -> None:
     kernel.ticker("certs.corrections", status_tasks.queue_unfinished, every_s=QUEUE_STALE_EVERY_S)
     kernel.ticker("certs.status_list", lists.build_now, every_s=lists.TTL_S)
     kernel.ticker("certs.sequence", sequence_all, every_s=SEQUENCE_EVERY_S)
+    kernel.task(bulk.START_TASK, bulk_tasks.start, queue="certs", max_attempts=8)
+    kernel.task(bulk.CHUNK_TASK, bulk_tasks.chunk, queue="certs", max_attempts=8)
+    kernel.ticker("certs.requeue_stalled", bulk_tasks.requeue_stalled, every_s=QUEUE_STALE_EVERY_S)
     kernel.ticker("certs.queue_stale", queue_stale, every_s=QUEUE_STALE_EVERY_S)
     kernel.reference_steps.append((REFERENCE_ORDER, load_reference))
     kernel.demo_steps.append((50, demo.make))
@@ -63,5 +69,6 @@ def _register_roles(kernel: Kernel) -> None:
     kernel.grant(Role.INSPECTOR, P.SUPERVISE)
     kernel.nav.append(NavItem("certs.my_certificates", _("证书"), "certificate", P.HOLD, 40))
     kernel.nav.append(NavItem("certs.staff_list", _("持证管理"), "certificate", P.READ_STAFF, 40))
+    kernel.nav.append(NavItem("certs_bulk.bulk_list", _("批量制证"), "certificate", P.DECIDE, 41))
     kernel.nav.append(NavItem("certs.regulator_list", _("证书监管"), "certificate", P.SUPERVISE, 40))
     kernel.nav.append(NavItem("certs_status.cases", _("证书事项"), "gavel", P.SUPERVISE, 41))

@@ -46,9 +46,9 @@ class _Earned:
 
 
 def request_certificate(
-    session: Session, actor: Actor, *, person_id: uuid.UUID, attempt_id: uuid.UUID
+    session: Session, actor: Actor, *, person_id: uuid.UUID, attempt_id: uuid.UUID, queued: bool = True
 ) -> uuid.UUID | None:
-    """Ask for the certificate that a passed attempt earns; return its id.
+    """Ask for the certificate that a passed attempt earns; return its id. Unless ``queued``, the caller issues it.
 
     None when the programme leads to none, a requirement is missing (audited with what is), or the
     person has it already: per person, scheme and enrolment (one cycle of the programme) there is
@@ -84,7 +84,7 @@ def request_certificate(
     added = upsert(Certificate).values(values).on_conflict_do_nothing().returning(Certificate.id)
     if session.scalar(added) is None:
         return None
-    return enter(session, actor, values)
+    return enter(session, actor, values, queued=queued)
 
 
 def _earned(session: Session, person_id: uuid.UUID, attempt_id: uuid.UUID) -> _Earned | None:
@@ -169,8 +169,8 @@ def _content(session: Session, earned: _Earned) -> dict[str, Any]:
     }
 
 
-def enter(session: Session, actor: Actor, values: dict[str, Any]) -> uuid.UUID:
-    """Enter a certificate's numbers, audit that it was asked for and queue its making; return its id."""
+def enter(session: Session, actor: Actor, values: dict[str, Any], *, queued: bool = True) -> uuid.UUID:
+    """Enter a certificate's numbers, audit that it was asked for, queue its making if ``queued``; return its id."""
     certificate_id: uuid.UUID = values["id"]
     owner = {"person_id": values["person_id"], "certificate_id": certificate_id}
     session.execute(insert(NumberEntry).values(number=values["number"], **owner))
@@ -184,7 +184,8 @@ def enter(session: Session, actor: Actor, values: dict[str, Any]) -> uuid.UUID:
         data={"number": values["number"], "attempt_id": str(values["attempt_id"])},
         tenant_id=values["tenant_id"],
     )
-    _queue(session, values["person_id"], certificate_id)
+    if queued:
+        _queue(session, values["person_id"], certificate_id)
     return certificate_id
 
 

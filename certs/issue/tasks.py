@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import select
@@ -27,34 +28,62 @@ STALE_AFTER = timedelta(minutes=10)
 def issue(services: Services, *, person_id: str, certificate_id: str) -> None:
     """Draw, sign and store one requested certificate. May run any number of times."""
     with services.db.transaction(WORKER_SCOPE, read_only=True) as session:
-        order = _order(services, session, uuid.UUID(person_id), uuid.UUID(certificate_id))
+        order = read_order(services, session, uuid.UUID(person_id), uuid.UUID(certificate_id))
     if order is None:
         return
+    made = make(services, order)
+    with services.db.transaction(WORKER_SCOPE) as session:
+        won = made.enter(session)
+    if not won:
+        made.withdraw(services)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What drawing came to: a stored file, or the reason why there is none."""
+
+    order: IssueOrder
+    pdf_key: str = ""
+    pdf_sha256: bytes = b""
+    refusal: str = ""
+
+    def enter(self, session: Session) -> bool:
+        """Write it down; tell whether this run decided. Worker scope."""
+        if self.refusal:
+            mark_failed(session, SYSTEM, self.order.certificate, self.refusal)
+            return True
+        return mark_issued(
+            session,
+            SYSTEM,
+            self.order.certificate,
+            pdf_key=self.pdf_key,
+            pdf_sha256=self.pdf_sha256,
+            issued_at=self.order.issued_at,
+            signer_key_id=self.order.keys.pdf_key_id,
+        )
+
+    def withdraw(self, services: Services) -> None:
+        """Delete the file. Another run was faster; signatures are random, so this one is not the certificate's."""
+        if self.pdf_key:
+            services.storage.delete(self.pdf_key)
+
+
+def make(services: Services, order: IssueOrder) -> Made:
+    """Draw, sign and store; no transaction is open meanwhile."""
     try:
         pdf = draw_and_sign(order)
     except Undrawable as error:
-        with services.db.transaction(WORKER_SCOPE) as session:
-            mark_failed(session, SYSTEM, order.certificate, str(error))
-        return
+        return Made(order, refusal=str(error))
     digest = hashlib.sha256(pdf).digest()
-    key = f"certificates/{certificate_id}/{digest.hex()}.pdf"
+    key = f"certificates/{order.certificate.id}/{digest.hex()}.pdf"
     services.storage.put_once(key, pdf)
-    with services.db.transaction(WORKER_SCOPE) as session:
-        won = mark_issued(
-            session,
-            SYSTEM,
-            order.certificate,
-            pdf_key=key,
-            pdf_sha256=digest,
-            issued_at=order.issued_at,
-            signer_key_id=order.keys.pdf_key_id,
-        )
-    if not won:
-        # Another run was faster; signatures are random, so this file is not the certificate's.
-        services.storage.delete(key)
+    return Made(order, key, digest)
 
 
-def _order(services: Services, session: Session, person_id: uuid.UUID, certificate_id: uuid.UUID) -> IssueOrder | None:
+def read_order(
+    services: Services, session: Session, person_id: uuid.UUID, certificate_id: uuid.UUID
+) -> IssueOrder | None:
+    """Return what a requested certificate is made from, None when it is not requested (any more). Worker scope."""
     found = session.execute(
         select(Certificate, Scheme)
         .join(Scheme, (Scheme.code == Certificate.scheme_code) & (Scheme.version == Certificate.scheme_version))

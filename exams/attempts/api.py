@@ -11,7 +11,7 @@ from exams.attempts.models import Attempt
 from exams.attempts.queries import AttemptView, view_of
 from lms.core.errors import NotFound
 
-__all__ = ["AttemptView", "attempt", "best_attempt"]
+__all__ = ["AttemptView", "attempt", "best_attempt", "passed_attempts"]
 
 
 def attempt(session: Session, person_id: uuid.UUID, attempt_id: uuid.UUID) -> AttemptView:
@@ -31,3 +31,16 @@ def best_attempt(session: Session, person_id: uuid.UUID, enrolment_id: uuid.UUID
         .limit(1)
     ).first()
     return view_of(row) if row else None
+
+
+def passed_attempts(
+    session: Session, programme_code: str, *, after: uuid.UUID, limit: int
+) -> list[tuple[uuid.UUID, uuid.UUID]]:
+    """Return person and attempt id of passed attempts of a programme within the scope, by attempt id, ``after`` it."""
+    rows = session.execute(
+        select(Attempt.person_id, Attempt.id)
+        .where(Attempt.programme_code == programme_code, Attempt.passed.is_(True), Attempt.id > after)
+        .order_by(Attempt.id)
+        .limit(limit)
+    )
+    return [(person_id, attempt_id) for person_id, attempt_id in rows]

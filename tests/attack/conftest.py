@@ -15,6 +15,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import insert, select
 
+from certs.models import Bulk
 from certs.rules import ProposalKind
 from certs.status.proposals import NewProposal, propose
 from exams.bank import commands, operations
@@ -184,6 +185,15 @@ def _proposal(jobs: Services, certificate_id: object) -> dict[str, object]:
     return {"what": "proposals", "case_id": case_id}
 
 
+def _bulk(jobs: Services, office: uuid.UUID) -> object:
+    """Let a department have ordered certificates."""
+    counts = dict.fromkeys(("people", "people_done", "issued", "failed", "chunks", "chunks_done"), 0)
+    return _add(
+        jobs, Bulk, tenant_id=office, scheme_code=world.SCHEME, scope={}, state="running", **counts,
+        ordered_by_name="李敏", ordered_at=clock.now(),
+    )  # fmt: skip
+
+
 def _attackers(app: AnzhengFlask, jobs: Services) -> dict[str, FlaskClient]:
     """Sign in one person of each role, of another enterprise and another county."""
     own = world.make_enterprise(jobs, region_code=world.OTHER_COUNTY)
@@ -219,6 +229,7 @@ def build_arena(app: AnzhengFlask, jobs: Services, worker: Worker, folder: Path)
     }
     office = world.make_department(jobs, region_code=world.COUNTY)
     official_id = world.make_official(jobs, office)
+    victims |= {"bulk_id": _bulk(jobs, office), "step": "pause"}
     teaching = uuid.UUID(str(victims["institution_id"]))
     owners = {
         Role.ENTERPRISE_ADMIN.value: admin,

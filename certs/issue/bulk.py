@@ -1,0 +1,233 @@
+"""Issuing by the hundred thousand: an order is cut into chunks, each of which is done once, whatever is killed."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import datetime
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Session
+
+import exams.api as exams
+from certs.errors import BulkOpen, BulkStepRefused
+from certs.models import Bulk, BulkChunk, Certificate
+from certs.schemes.queries import scheme_in_force
+from lms.core import audit, clock, ids, queue
+from lms.core.access import SYSTEM, Actor
+from lms.core.errors import NotFound
+from lms.core.paging import Page, paginate
+from lms.core.services import Services, services_of
+from lms.core.tenancy import ALL, WORKER_SCOPE, Scope, ScopeRole
+
+START_TASK = "certs.bulk_start"
+CHUNK_TASK = "certs.bulk_chunk"
+CHUNK_PEOPLE = 50
+PAGE_PEOPLE = 5_000
+# Behind the queue's other work: nobody waits before a screen.
+PRIORITY = -1
+STEPS = {
+    "pause": (("running",), "paused"),
+    "resume": (("paused",), "running"),
+    "cancel": (("preparing", "running", "paused"), "cancelled"),
+}
+_FIRST = uuid.UUID(int=0)
+
+
+def order_bulk(session: Session, actor: Actor, scheme_code: str) -> uuid.UUID:
+    """Order every certificate of a scheme that is due in the actor's scope; return the order's id.
+
+    Due is what a passed attempt earned and nobody was issued. Raises NotFound for a scheme outside the
+    scope, BulkOpen while an order of the department for it is open.
+    """
+    scheme_in_force(session, scheme_code, clock.today(services_of(session).settings.timezone))
+    if actor.scope.schemes != ALL and scheme_code not in actor.scope.schemes:
+        raise NotFound
+    bulk_id = ids.new_id()
+    added = upsert(Bulk).values(
+        tenant_id=actor.tenant_id,
+        id=bulk_id,
+        scheme_code=scheme_code,
+        scope={**asdict(actor.scope), "actor_id": str(actor.person_id), "tenant_id": str(actor.tenant_id)},
+        state="preparing",
+        people=0,
+        people_done=0,
+        issued=0,
+        failed=0,
+        chunks=0,
+        chunks_done=0,
+        ordered_by=actor.person_id,
+        ordered_by_name=actor.display_name,
+        ordered_at=clock.now(),
+        ended_at=None,
+    )
+    if session.scalar(added.on_conflict_do_nothing().returning(Bulk.id)) is None:
+        raise BulkOpen
+    _record(session, actor, "ordered", bulk_id, actor.tenant_id, scheme=scheme_code)
+    queue.enqueue(session, START_TASK, bulk_id=str(bulk_id))
+    return bulk_id
+
+
+def steer_bulk(session: Session, actor: Actor, bulk_id: uuid.UUID, step: str) -> None:
+    """Pause, resume or cancel an order. A chunk that is under way ends. Raises NotFound, BulkStepRefused."""
+    row = access_bulk(session, bulk_id)
+    allowed, state = STEPS[step]
+    ended_at = clock.now() if state == "cancelled" else None
+    changed = update(Bulk).where(Bulk.id == bulk_id, Bulk.state.in_(allowed)).values(state=state, ended_at=ended_at)
+    if not session.execute(changed).rowcount:  # type: ignore[attr-defined]  # a cursor result: it is an UPDATE
+        raise BulkStepRefused
+    _record(session, actor, state, bulk_id, row.tenant_id)
+    if step == "resume":
+        queue.enqueue(session, START_TASK, bulk_id=str(bulk_id))
+
+
+def access_bulk(session: Session, bulk_id: uuid.UUID) -> Bulk:
+    """Return the order if the scope lets it through. Raises NotFound."""
+    row = session.scalars(select(Bulk).where(Bulk.id == bulk_id).execution_options(populate_existing=True)).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def bulk_page(session: Session, cursor: str | None) -> Page[Bulk]:
+    """Return the orders of the scope, the newest first."""
+    keys = [Bulk.__table__.c.id]
+    return paginate(session, select(Bulk), keys=keys, key_of=lambda row: [row.id], cursor=cursor, descending=True)
+
+
+def start(services: Services, bulk_id: uuid.UUID) -> None:
+    """Cut a new order into chunks, and queue all that are not done. May run any number of times."""
+    with services.db.transaction(WORKER_SCOPE) as session:
+        row = session.scalars(select(Bulk).where(Bulk.id == bulk_id).with_for_update()).first()
+        if row is None or row.state not in {"preparing", "running"}:
+            return
+        if row.state == "preparing":
+            for number, people in enumerate(_due(services, session, row)):
+                chunk = {"bulk_id": bulk_id, "number": number, "entries": people, "queued_at": clock.now()}
+                session.execute(insert(BulkChunk).values(chunk))
+                row.chunks, row.people = number + 1, row.people + len(people)
+            row.state = "running"
+            _finish_if_over(session, row)
+        _queue_undone(session, bulk_id)
+
+
+def requeue_stalled(session: Session, before: datetime) -> int:
+    """Queue the chunks of running orders again in which nothing moved since the moment; return how many orders."""
+    moved = func.max(func.greatest(BulkChunk.queued_at, BulkChunk.done_at))
+    stalled = session.scalars(
+        select(Bulk.id)
+        .join(BulkChunk, BulkChunk.bulk_id == Bulk.id)
+        .where(Bulk.state == "running")
+        .group_by(Bulk.id)
+        .having(moved < before)
+    ).all()
+    for bulk_id in stalled:
+        _queue_undone(session, bulk_id)
+    return len(stalled)
+
+
+def chunk_entries(session: Session, bulk_id: uuid.UUID, number: int) -> list[tuple[uuid.UUID, uuid.UUID]]:
+    """Return person and attempt of each entry of a chunk that is still to do; none while the order does not run."""
+    query = select(BulkChunk.entries).join(Bulk, Bulk.id == BulkChunk.bulk_id)
+    mine = (BulkChunk.bulk_id == bulk_id, BulkChunk.number == number)
+    found = session.scalar(query.where(*mine, BulkChunk.done_at.is_(None), Bulk.state == "running"))
+    return [(uuid.UUID(person), uuid.UUID(attempt)) for person, attempt in found or ()]
+
+
+def requested_of(session: Session, entries: Sequence[tuple[uuid.UUID, uuid.UUID]]) -> list[tuple[uuid.UUID, uuid.UUID]]:
+    """Return person and certificate id of the entries whose certificate is requested and not made."""
+    rows = session.execute(
+        select(Certificate.person_id, Certificate.id)
+        .where(Certificate.person_id.in_([person for person, _attempt in entries]))
+        .where(Certificate.attempt_id.in_([attempt for _person, attempt in entries]))
+        .where(Certificate.state == "requested")
+        .order_by(Certificate.id)
+    )
+    return [(person_id, certificate_id) for person_id, certificate_id in rows]
+
+
+def finish_chunk(session: Session, bulk_id: uuid.UUID, number: int, *, people: int, issued: int, failed: int) -> None:
+    """Set the checkpoint and count; a second finish of the same chunk counts nothing. Worker scope."""
+    done = update(BulkChunk).where(
+        BulkChunk.bulk_id == bulk_id, BulkChunk.number == number, BulkChunk.done_at.is_(None)
+    )
+    if not session.execute(done.values(done_at=clock.now())).rowcount:  # type: ignore[attr-defined]  # as above
+        return
+    # Locked last, so that chunks done at the same time wait for a moment only.
+    row = session.scalars(select(Bulk).where(Bulk.id == bulk_id).with_for_update()).one()
+    row.people_done += people
+    row.issued += issued
+    row.failed += failed
+    row.chunks_done += 1
+    _finish_if_over(session, row)
+
+
+def _finish_if_over(session: Session, row: Bulk) -> None:
+    if row.chunks_done == row.chunks and row.state in {"running", "paused"}:
+        row.state, row.ended_at = "done", clock.now()
+        counted = {"people": row.people, "issued": row.issued, "failed": row.failed}
+        _record(session, SYSTEM, "done", row.id, row.tenant_id, **counted)
+
+
+def _due(services: Services, session: Session, row: Bulk) -> Iterator[list[tuple[str, str]]]:
+    """Yield chunks of people, seen through the department's own scope."""
+    today = clock.today(services.settings.timezone)
+    programme = scheme_in_force(session, row.scheme_code, today).programme_code
+    scope, after = _scope(row), _FIRST
+    waiting: list[tuple[str, str]] = []
+    while True:
+        with services.db.transaction(scope, read_only=True) as theirs:
+            found = exams.passed_attempts(theirs, programme, after=after, limit=PAGE_PEOPLE)
+        if not found:
+            break
+        after = found[-1][1]
+        waiting += _without_certificate(session, found)
+        while len(waiting) >= CHUNK_PEOPLE:
+            yield waiting[:CHUNK_PEOPLE]
+            del waiting[:CHUNK_PEOPLE]
+    if waiting:
+        yield waiting
+
+
+def _without_certificate(session: Session, found: Sequence[tuple[uuid.UUID, uuid.UUID]]) -> list[tuple[str, str]]:
+    query = select(Certificate.attempt_id).where(Certificate.person_id.in_([person for person, _attempt in found]))
+    held = set(session.scalars(query.where(Certificate.state != "requested")))
+    return [(str(person), str(attempt)) for person, attempt in found if attempt not in held]
+
+
+def _scope(row: Bulk) -> Scope:
+    kept = row.scope
+    return Scope(
+        ScopeRole.REGION,
+        actor_id=uuid.UUID(kept["actor_id"]),
+        tenant_id=row.tenant_id,
+        region_lo=kept["region_lo"],
+        region_hi=kept["region_hi"],
+        industries=tuple(kept["industries"]),
+        schemes=tuple(kept["schemes"]),
+    )
+
+
+def _queue_undone(session: Session, bulk_id: uuid.UUID) -> None:
+    undone = (BulkChunk.bulk_id == bulk_id, BulkChunk.done_at.is_(None))
+    for number in session.scalars(select(BulkChunk.number).where(*undone).order_by(BulkChunk.number)):
+        # The lock keeps a chunk that was queued twice from being worked on twice at once.
+        lock = f"certs.bulk:{bulk_id}:{number}"
+        queue.enqueue(session, CHUNK_TASK, priority=PRIORITY, lock=lock, bulk_id=str(bulk_id), number=number)
+    session.execute(update(BulkChunk).where(*undone).values(queued_at=clock.now()))
+
+
+def _record(
+    session: Session, actor: Actor, step: str, bulk_id: uuid.UUID, tenant_id: uuid.UUID | None, **data: object
+) -> None:
+    audit.record(
+        session,
+        actor,
+        f"certs.bulk.{step}",
+        subject_type="bulk",
+        subject_id=bulk_id,
+        data=data or None,
+        tenant_id=tenant_id,
+    )

@@ -1,0 +1,65 @@
+"""Pages of bulk issue: order, watch, pause, resume, cancel."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from certs.access import P
+from certs.issue.bulk import access_bulk, bulk_page, order_bulk, steer_bulk
+from certs.labels import BULK_STATES
+from certs.schemes.queries import scheme_choices
+from lms.core import web
+from lms.core.i18n import gettext as _
+from lms.core.i18n import in_language
+
+blueprint = Blueprint("certs_bulk", __name__, template_folder="../templates")
+
+
+def _schemes() -> dict[str, str]:
+    return {code: in_language(zh, en) for code, zh, en in scheme_choices(web.db())}
+
+
+@blueprint.get("/regulator/bulk")
+@web.requires(P.DECIDE)
+def bulk_list() -> ResponseReturnValue:
+    """List the department's orders."""
+    page = bulk_page(web.db(), request.args.get("cursor"))
+    page = replace(page, url=lambda cursor: url_for(".bulk_list", cursor=cursor or None))
+    return render_template("certs/bulk_list.html", page=page, schemes=_schemes(), states=BULK_STATES)
+
+
+@blueprint.post("/regulator/bulk")
+@web.requires(P.DECIDE)
+def order() -> ResponseReturnValue:
+    """Order everything that is due of one scheme."""
+    bulk_id = order_bulk(web.db(), web.actor(), request.form.get("scheme", "")[:60])
+    flash(_("已开始批量制证"), "ok")
+    return redirect(url_for(".bulk", bulk_id=bulk_id))
+
+
+@blueprint.get("/regulator/bulk/<uuid:bulk_id>")
+@web.requires(P.DECIDE)
+def bulk(bulk_id: uuid.UUID) -> ResponseReturnValue:
+    """Show one order."""
+    one = access_bulk(web.db(), bulk_id)
+    return render_template("certs/bulk.html", one=one, schemes=_schemes(), states=BULK_STATES)
+
+
+@blueprint.get("/regulator/bulk/<uuid:bulk_id>/progress")
+@web.requires(P.DECIDE)
+def progress(bulk_id: uuid.UUID) -> ResponseReturnValue:
+    """Show how far an order is, for the page that polls it."""
+    one = access_bulk(web.db(), bulk_id)
+    return render_template("certs/_bulk_progress.html", one=one, schemes=_schemes(), states=BULK_STATES)
+
+
+@blueprint.post("/regulator/bulk/<uuid:bulk_id>/<any(pause, resume, cancel):step>")
+@web.requires(P.DECIDE)
+def steer(bulk_id: uuid.UUID, step: str) -> ResponseReturnValue:
+    """Pause, resume or cancel."""
+    steer_bulk(web.db(), web.actor(), bulk_id, step)
+    return redirect(url_for(".bulk", bulk_id=bulk_id))
