@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session
 from certs.rules import Shown
 from lms.core import clock, ids
 from lms.core.db import Database
-from lms.core.tenancy import PUBLIC_SCOPE
 
 # One index look-up for each: the page is the hottest of all, and the public role reads no table.
 _LOOK_UP = text("select * from certs_lookup(:public_id)")
@@ -88,7 +87,7 @@ class Visitor:
 
 
 def check_now(database: Database, visitor: Visitor, public_id: str, today: date) -> Checked:
-    """Look a certificate up and write down that it was asked: one transaction, one round trip.
+    """Look a certificate up and write down that it was asked, together with all checks of the same moment.
 
     ``public_id`` must have gone through ``rules.clean_public_id``: it stands in the statement, and
     so do only digits, letters and dates of our own.
@@ -98,7 +97,7 @@ def check_now(database: Database, visitor: Visitor, public_id: str, today: date)
         f"certs_check_now('{public_id}', '{ids.new_id()}', '{now.isoformat()}', '{today}',"
         f" '\\x{visitor.address_digest.hex()}', '{visitor.agent_family}', '{(now - GUESSING_WINDOW).isoformat()}')"
     )
-    answer = database.ask(PUBLIC_SCOPE, f"select {call}")
+    answer = database.ask(f"select {call}")
     found = json.loads(answer or b"{}")
     if "facts" not in found:
         return Checked(None, None, found["unknown"])
