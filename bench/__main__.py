@@ -19,9 +19,9 @@ def measure(instance: Instance, world: World, wanted: set[str]) -> list[Result]:
     with serving() as address, serving("bench.empty:app", "/") as empty:
         work = {
             "page_home": lambda: pages.page_home(world, address, empty),
-            "verify_page": lambda: pages.verify_page(instance, world, address, empty),
             "board": lambda: batches.board(instance, world, address),
             "answer_save": lambda: pages.answer_save(instance, world, address),
+            "verify_page": lambda: pages.verify_page(instance, address, empty),
         }
         found += [_said(name, call()) for name, call in work.items() if name in wanted]
     offline = {

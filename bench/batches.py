@@ -22,6 +22,7 @@ from sqlalchemy import event, text
 import lms.accounts.api as accounts
 from bench import certificate_baseline, face_baseline
 from bench.instance import Instance
+from bench.many import copy_certificates
 from bench.results import Result, measured
 from bench.world import BOARD_COUNTY, World, learner
 from certs.adapters import statuslist
@@ -56,15 +57,6 @@ ROSTER_COLUMNS = 6
 LISTED = 5_000_000
 REVOKED = LISTED // 100
 STATUS_LIST_BYTES_MAX = 100_000
-# Random places: even ones would compress to nothing.
-_REVOKED_ROWS = """
-insert into certs_certificate
-select (jsonb_populate_record(one.c, jsonb_build_object(
-         'person_id', gen_random_uuid(), 'id', gen_random_uuid(), 'enrolment_id', gen_random_uuid(),
-         'attempt_id', gen_random_uuid(), 'status', 'revoked', 'status_index', n.place))).*
-  from (select distinct (random() * %(last)s)::int as place from generate_series(1, %(last)s / %(step)s)) n
- cross join (select t as c from certs_certificate t where t.state = 'issued' limit 1) one
-"""
 
 
 def _timed(work: Callable[[], object]) -> float:
@@ -143,9 +135,9 @@ def status_list(instance: Instance) -> Result:
     """
     with psycopg.connect(instance.admin_url) as connection:
         connection.execute("select setval('certs_status_index_seq', %s)", (LISTED,))
-        connection.execute(_REVOKED_ROWS, {"step": LISTED // REVOKED, "last": LISTED})
-    with psycopg.connect(instance.admin_url, autocommit=True) as connection:
-        connection.execute("vacuum analyze certs_certificate")
+    # Random places: even ones would compress to nothing.
+    numbers = f"select distinct (random() * {LISTED})::int from generate_series(1, {REVOKED})"
+    copy_certificates(instance, numbers, {"status": "'revoked'", "status_index": "n"})
     size = status_lists.build(instance.jobs)
     value_s = min(_timed(lambda: status_lists.build(instance.jobs)) for _ in range(3))
     if size > STATUS_LIST_BYTES_MAX:

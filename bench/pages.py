@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from bench.instance import Instance
 from bench.load import CONNECTIONS, WARM_UP_S, Rate, Target, pgbench, probe, wrk
+from bench.many import copy_certificates
 from bench.results import Result, measured
 from bench.world import Browser, World
 from exams.attempts.operations import _SAVE  # the statement itself is the yardstick
@@ -17,6 +18,9 @@ from lms.core.tenancy import WORKER_SCOPE
 
 ROUNDS = 3
 EMPTY = (Target("/"),)
+CERTIFICATES = 1_000_000
+ASKED = 2_000
+_PUBLIC_ID = "upper(left(md5(%s::text), 16))"
 
 
 def _best(ours: Callable[[], Rate], bare: Callable[[], Rate]) -> tuple[Rate, Rate, int]:
@@ -45,16 +49,26 @@ def page_home(world: World, address: str, empty: str) -> Result:
     return _beside_empty("page_home", address, empty, targets, "危管")[0]
 
 
-def verify_page(instance: Instance, world: World, address: str, empty: str) -> Result:
-    """The public check; each answer must have left its row."""
+def verify_page(instance: Instance, address: str, empty: str) -> Result:
+    """The public check of one among a million certificates; each answer must have left its row."""
+    numbers = f"select generate_series(1, {CERTIFICATES})"
+    own = {"public_id": _PUBLIC_ID % "n", "number": "'豫危管' || n", "status_index": "10000000 + n"}
+    copy_certificates(instance, numbers, own)
     before = _checks(instance)
-    targets = [Target(f"/c/{one}", headers=(("Accept-Language", "zh-CN"),)) for one in world.public_ids]
+    targets = [Target(f"/c/{one}", headers=(("Accept-Language", "zh-CN"),)) for one in _asked_ids(instance)]
     result, asked = _beside_empty("verify_page", address, empty, targets, "危管")
     time.sleep(0.5)
     recorded = _checks(instance) - before
     if recorded < asked:
         raise RuntimeError(f"{asked} checks were answered, {recorded} recorded")
     return result
+
+
+def _asked_ids(instance: Instance) -> list[str]:
+    """Return the public ids of certificates spread over the whole million."""
+    statement = f"select {_PUBLIC_ID % 'n'} from generate_series(1, {CERTIFICATES}, {CERTIFICATES // ASKED}) n"
+    with instance.jobs.db.transaction(WORKER_SCOPE, read_only=True) as session:
+        return list(session.scalars(text(statement)))
 
 
 def _checks(instance: Instance) -> int:

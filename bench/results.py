@@ -29,7 +29,7 @@ FLOORS = {
     "answer_save": 0.06,
     "import_rows": 0.06,
     "certificate": 1.0,
-    "verify_page": 0.08,
+    "verify_page": 0.15,
     "verify_pdf": 3.0,
     "face": 1.3,
     "registry_append": 0.35,
