@@ -19,6 +19,7 @@ from lms.accounts.sign_in.models import RoleGrant
 from lms.core import clock
 from lms.core.access import Role
 from lms.core.errors import NotFound
+from lms.core.remembered import Remembered, find
 
 SPAN = {"province": 10_000, "city": 100, "county": 1}
 """How many GB/T 2260 codes a division of each level covers, counted from its own."""
@@ -107,12 +108,31 @@ def _region(row: models.Region) -> Region:
     return Region(row.code, row.name, row.level, row.parent_code, row.code, row.code + SPAN[row.level])
 
 
+def _all_regions(session: Session) -> dict[int, Region]:
+    return {row.code: _region(row) for row in session.scalars(select(models.Region))}
+
+
+def _all_posts(session: Session) -> dict[str, PostView]:
+    return {post.code: post for post in posts(session)}
+
+
+def _all_industries(session: Session) -> dict[str, tuple[str, str]]:
+    rows = session.execute(select(Industry.code, Industry.name_zh, Industry.name_en))
+    return {code: (name_zh, name_en) for code, name_zh, name_en in rows}
+
+
+# The classifications change with a release, and an issue names seven of their entries.
+_REGIONS = Remembered(_all_regions)
+_POSTS = Remembered(_all_posts)
+_INDUSTRIES = Remembered(_all_industries)
+
+
 def region(session: Session, code: int) -> Region:
     """Return the division of GB/T 2260 code ``code``. Raises NotFound."""
-    row = session.get(models.Region, code)
-    if row is None:
+    found = find(_REGIONS, session, code)
+    if found is None:
         raise NotFound
-    return _region(row)
+    return found
 
 
 def regions_under(session: Session, lo: int, hi: int, level: str) -> list[Region]:
@@ -155,18 +175,18 @@ def posts(session: Session) -> list[PostView]:
 
 def post_name(session: Session, post_code: str, english: bool = False) -> str:  # noqa: FBT001, FBT002 - agreed door
     """Return a post's name; an unknown code is returned as it is."""
-    row = session.get(Post, post_code)
-    if row is None:
+    found = find(_POSTS, session, post_code)
+    if found is None:
         return post_code
-    return row.name_en if english else row.name_zh
+    return found.name_en if english else found.name_zh
 
 
 def industry_name(session: Session, code: str | None, english: bool = False) -> str:  # noqa: FBT001, FBT002 - as above
     """Return the name of a section or division of GB/T 4754; an unknown code as it is."""
-    row = session.get(Industry, code) if code else None
-    if row is None:
+    names = find(_INDUSTRIES, session, code) if code else None
+    if names is None:
         return code or ""
-    return row.name_en if english else row.name_zh
+    return names[1] if english else names[0]
 
 
 def industries(session: Session) -> list[tuple[str, str, str]]:
