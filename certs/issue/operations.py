@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -26,6 +26,7 @@ from certs.schemes.queries import scheme_in_force
 from certs.status.bans import ban_in_force, tell_barred
 from lms.core import audit, clock, events, ids, notify, queue
 from lms.core.access import Actor
+from lms.core.db import add_row
 from lms.core.errors import Conflict
 from lms.core.services import services_of
 
@@ -173,8 +174,8 @@ def enter(session: Session, actor: Actor, values: dict[str, Any], *, queued: boo
     """Enter a certificate's numbers, audit that it was asked for, queue its making if ``queued``; return its id."""
     certificate_id: uuid.UUID = values["id"]
     owner = {"person_id": values["person_id"], "certificate_id": certificate_id}
-    session.execute(insert(NumberEntry).values(number=values["number"], **owner))
-    session.execute(insert(PublicId).values(public_id=values["public_id"], **owner))
+    add_row(session, NumberEntry, number=values["number"], **owner)
+    add_row(session, PublicId, public_id=values["public_id"], **owner)
     audit.record(
         session,
         actor,
@@ -233,22 +234,22 @@ def mark_issued(
 
 def _begin_history(session: Session, row: Certificate) -> uuid.UUID:
     event_id = ids.new_id()
-    session.execute(
-        insert(StatusEvent).values(
-            person_id=row.person_id,
-            id=event_id,
-            certificate_id=row.id,
-            tenant_id=row.tenant_id,
-            region_code=row.region_code,
-            industry_code=row.industry_code,
-            scheme_code=row.scheme_code,
-            old_status="",
-            new_status=row.status,
-            reason="",
-            actor_id=None,
-            actor_name=row.issuer_name,
-            at=row.issued_at,
-        )
+    add_row(
+        session,
+        StatusEvent,
+        person_id=row.person_id,
+        id=event_id,
+        certificate_id=row.id,
+        tenant_id=row.tenant_id,
+        region_code=row.region_code,
+        industry_code=row.industry_code,
+        scheme_code=row.scheme_code,
+        old_status="",
+        new_status=row.status,
+        reason="",
+        actor_id=None,
+        actor_name=row.issuer_name,
+        at=row.issued_at,
     )
     return event_id
 

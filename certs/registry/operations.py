@@ -21,6 +21,7 @@ from certs.registry.publishing import publish, published_size
 from certs.registry.queries import log_size, with_stored_hashes
 from lms.core import audit, clock
 from lms.core.access import Actor
+from lms.core.db import add_row
 from lms.core.services import Services
 from lms.core.tenancy import WORKER_SCOPE
 
@@ -70,16 +71,16 @@ def add_status_leaf(session: Session, event: Mapping[str, Any]) -> None:
 
 
 def _add(session: Session, kind: str, certificate_id: uuid.UUID, leaf_id: uuid.UUID, data: bytes, at: datetime) -> None:
-    session.execute(
-        insert(Leaf).values(
-            id=leaf_id,
-            seq=None,
-            kind=kind,
-            certificate_id=certificate_id,
-            leaf_data=data,
-            leaf_hash=tree.leaf_hash(data),
-            at=at,
-        )
+    add_row(
+        session,
+        Leaf,
+        id=leaf_id,
+        seq=None,
+        kind=kind,
+        certificate_id=certificate_id,
+        leaf_data=data,
+        leaf_hash=tree.leaf_hash(data),
+        at=at,
     )
 
 

@@ -6,12 +6,12 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Index, LargeBinary, String, insert
+from sqlalchemy import BigInteger, Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from lms.core import clock, ids
 from lms.core.access import Actor
-from lms.core.db import Base
+from lms.core.db import Base, add_row
 
 
 class AuditRow(Base):
@@ -76,17 +76,17 @@ def record(
     number, phone number or template. ``tenant_id`` names the tenant concerned where the actor
     has none of its own.
     """
-    session.execute(
-        insert(AuditRow).values(
-            id=ids.new_id(),
-            at=clock.now(),
-            actor_id=actor.person_id,
-            actor_role=actor.role.value if actor.role else actor.scope.role.value,
-            tenant_id=tenant_id or actor.tenant_id,
-            action=action,
-            subject_type=subject_type,
-            subject_id=str(subject_id),
-            data=data or {},
-            seal_seq=None,
-        )
+    add_row(
+        session,
+        AuditRow,
+        id=ids.new_id(),
+        at=clock.now(),
+        actor_id=actor.person_id,
+        actor_role=actor.role.value if actor.role else actor.scope.role.value,
+        tenant_id=tenant_id or actor.tenant_id,
+        action=action,
+        subject_type=subject_type,
+        subject_id=str(subject_id),
+        data=data or {},
+        seal_seq=None,
     )

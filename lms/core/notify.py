@@ -47,6 +47,9 @@ class NoticeRow(Base):
     read_at: Mapped[datetime | None]
 
 
+_ADD = insert(NoticeRow.__table__).on_conflict_do_nothing()  # type: ignore[arg-type]  # a mapped class has a table
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
     """A message in both languages, with the page that it leads to."""
@@ -61,20 +64,19 @@ class Notice:
 def send(session: Session, person_id: uuid.UUID, notice: Notice, *, dedup_key: str) -> None:
     """Leave a notice; the same ``dedup_key`` reaches a person once, however often it is sent."""
     session.execute(
-        insert(NoticeRow)
-        .values(
-            id=ids.new_id(),
-            person_id=person_id,
-            dedup_key=dedup_key,
-            title_zh=notice.title_zh,
-            title_en=notice.title_en,
-            body_zh=notice.body_zh,
-            body_en=notice.body_en,
-            url=notice.url,
-            created_at=clock.now(),
-            read_at=None,
-        )
-        .on_conflict_do_nothing()
+        _ADD,
+        {
+            "id": ids.new_id(),
+            "person_id": person_id,
+            "dedup_key": dedup_key,
+            "title_zh": notice.title_zh,
+            "title_en": notice.title_en,
+            "body_zh": notice.body_zh,
+            "body_en": notice.body_en,
+            "url": notice.url,
+            "created_at": clock.now(),
+            "read_at": None,
+        },
     )
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 import uuid
 from datetime import date, datetime
 
-from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from certs.events import CertificateIssued, CertificateStatusChanged
 from exams.events import AttemptGraded
 from lms.accounts.events import EmploymentEnded, EmploymentsStarted, EmploymentStarted, EnterpriseRegistered
 from lms.core import clock, ids
+from lms.core.db import add_row
 from lms.courses.events import EnrolmentCancelled, EnrolmentCreated, LessonCredited
 from supervision.figures.models import Delta
 from supervision.figures.rules import month_of
@@ -34,18 +34,18 @@ def _add(
     **counts: int,
 ) -> None:
     names = ("due", "completed", "attempts", "passed", "certificates", "staff", "covered")
-    session.execute(
-        insert(Delta).values(
-            id=ids.new_id(),
-            tenant_id=tenant_id,
-            person_id=person_id,
-            enrolment_id=enrolment_id,
-            region_code=region_code,
-            industry_code=industry_code,
-            month=month_of(at),
-            at=clock.now(),
-            **{f"d_{name}": counts.get(name, 0) for name in names},
-        )
+    add_row(
+        session,
+        Delta,
+        id=ids.new_id(),
+        tenant_id=tenant_id,
+        person_id=person_id,
+        enrolment_id=enrolment_id,
+        region_code=region_code,
+        industry_code=industry_code,
+        month=month_of(at),
+        at=clock.now(),
+        **{f"d_{name}": counts.get(name, 0) for name in names},
     )
 
 
