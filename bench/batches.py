@@ -34,12 +34,13 @@ from lms.accounts.faces import operations as faces
 from lms.accounts.sign_in.loading import StoredSessions
 from lms.accounts.staff import operations as staff
 from lms.accounts.staff import staging, tasks
-from lms.accounts.staff.adapters import guard
 from lms.accounts.staff.limits import limits
 from lms.core import dbadmin, ids
 from lms.core.access import SYSTEM, Actor, Role
 from lms.core.recognition import Recognition
 from lms.core.settings import load_secrets
+from lms.core.spreadsheets import guard
+from lms.core.spreadsheets.staging import SOURCE
 from lms.core.tenancy import WORKER_SCOPE, enter_statement
 from tests.certs.certificate_world import pass_exam
 from tests.courses.school import person_actor, tenant_actor
@@ -97,7 +98,7 @@ def _parse_and_copy(instance: Instance, data: bytes) -> None:
 def _import(instance: Instance, tenant_id: uuid.UUID, data: bytes) -> None:
     actor, import_id = tenant_actor(tenant_id, Role.ENTERPRISE_ADMIN), ids.new_id()
     kind = guard.sniff(data, limits())
-    staging.keep_source(instance.web, import_id, data)
+    staging.parts(instance.web, import_id).put(SOURCE, data)
     with instance.web.db.transaction(actor.scope) as session:
         upload = staff.Upload(import_id, "roster.xlsx", kind, staff.digest_of(data))
         staff.add_import(session, actor, upload)

@@ -34,6 +34,7 @@ from lms.accounts.staff import staging, tasks
 from lms.core import audit, clock, ids
 from lms.core.access import SYSTEM, Actor, Role
 from lms.core.services import Services, services_of
+from lms.core.spreadsheets.staging import SOURCE
 from lms.core.tenancy import ALL, WORKER_SCOPE, Scope, ScopeRole
 
 log = structlog.get_logger()
@@ -262,7 +263,7 @@ def _import_roster(services: Services, admin: Actor, planned: PlannedEnterprise)
         writer.writerow(cells)
     data = sheet.getvalue().encode("utf-8-sig")
     upload = staff.Upload(ids.new_id(), "员工花名册.csv", "csv", staff.digest_of(data))
-    staging.keep_source(services, upload.import_id, data)
+    staging.parts(services, upload.import_id).put(SOURCE, data)
     with services.db.transaction(admin.scope) as session:
         staff.add_import(session, admin, upload)
     tasks.check(services, import_id=str(upload.import_id))

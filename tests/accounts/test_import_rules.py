@@ -17,8 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lms.accounts.staff import reading, rules
-from lms.accounts.staff.adapters import guard, sheets
-from lms.accounts.staff.errors import (
+from lms.accounts.staff.limits import Limits, limits
+from lms.accounts.staff.operations import safe_file_name
+from lms.core.spreadsheets import files, guard
+from lms.core.spreadsheets.cells import EXCEL_DAY_ZERO, read_date
+from lms.core.spreadsheets.errors import (
     BombFile,
     ColumnsMissing,
     ColumnTwice,
@@ -26,13 +29,12 @@ from lms.accounts.staff.errors import (
     EmptyFile,
     EncryptedFile,
     MacroFile,
-    RosterRefused,
+    SheetRefused,
     StrayCells,
     TooManyRows,
     WrongFileType,
 )
-from lms.accounts.staff.limits import Limits, limits
-from lms.accounts.staff.operations import safe_file_name
+from lms.core.spreadsheets.tables import NameBook
 from tests.accounts.staffing import roster_bytes
 from tests.rosters import HEADINGS, id_number, planted_faults, roster, wrong_check_digit
 
@@ -43,7 +45,7 @@ POSTS = Path(rules.__file__).parents[1] / "reference" / "posts.csv"
 def _context(own_limits: Limits | None = None) -> rules.Context:
     with POSTS.open(encoding="utf8") as file:
         rows = [(row["code"], row["name_zh"], row["name_en"]) for row in csv.DictReader(file)]
-    return rules.Context(TODAY, own_limits or limits(), rules.PostBook.of(rows))
+    return rules.Context(TODAY, own_limits or limits(), NameBook.of(rows))
 
 
 def _check(*cells: rules.Cell) -> tuple[rules.Candidate | None, list[rules.Fault]]:
@@ -79,13 +81,13 @@ def test_one_wrong_character_in_an_id_number_never_passes(place: int, digit: str
 
 @given(st.dates(date(1950, 1, 2), TODAY))
 def test_a_date_is_read_however_it_was_typed(day: date) -> None:
-    serial = (day - rules.EXCEL_DAY_ZERO).days
+    serial = (day - EXCEL_DAY_ZERO).days
     typed: list[rules.Cell] = [
         day, datetime(day.year, day.month, day.day, tzinfo=UTC), day.isoformat(), f"{day.year}/{day.month}/{day.day}",
         f"{day.year}.{day.month}.{day.day}", f"{day.year}年{day.month}月{day.day}日", f"{day:%Y%m%d}", float(serial),
         f"{day.isoformat()} 00:00:00", float(f"{day:%Y%m%d}"),
     ]  # fmt: skip
-    assert {rules.read_date(cell) for cell in typed} == {day}
+    assert {read_date(cell) for cell in typed} == {day}
 
 
 @given(st.one_of(st.text(), st.floats(), st.integers(), st.booleans(), st.none(), st.dates(), st.datetimes()))
@@ -136,8 +138,8 @@ def test_more_rows_than_the_limit_are_refused() -> None:
         _chunks([list(HEADINGS), *map(list, roster(3))], few)  # type: ignore[list-item]  # cells of a roster
 
 
-def _refusal(data: bytes) -> type[RosterRefused]:
-    with pytest.raises(RosterRefused) as caught:
+def _refusal(data: bytes) -> type[SheetRefused]:
+    with pytest.raises(SheetRefused) as caught:
         guard.sniff(data, limits())
     return type(caught.value)
 
@@ -244,9 +246,9 @@ def test_a_sheet_in_another_encoding_is_refused(workbook: bytes) -> None:
 
 @given(st.binary(max_size=400))
 def test_no_upload_breaks_the_guard_or_the_reader(data: bytes) -> None:
-    with contextlib.suppress(RosterRefused):
+    with contextlib.suppress(SheetRefused):
         kind = guard.sniff(data, limits())
-        list(reading.chunks(sheets.rows_of(data, kind)[1], _context()))
+        list(reading.chunks(files.rows_of(data, kind)[1], _context()))
 
 
 @given(st.integers(0, 2000), st.binary(min_size=1, max_size=8))
@@ -254,7 +256,7 @@ def test_no_damage_to_a_workbook_breaks_the_guard(place: int, damage: bytes) -> 
     hurt = bytearray(_WORKBOOK)
     at = place * len(hurt) // 2001
     hurt[at : at + len(damage)] = damage
-    with contextlib.suppress(RosterRefused):
+    with contextlib.suppress(SheetRefused):
         guard.sniff(bytes(hurt), limits())
 
 
@@ -283,6 +285,6 @@ def test_paths_and_signs_in_file_names_are_dropped(given_name: str, shown: str) 
 def test_a_workbook_reads_back_what_was_written(tmp_path: Path) -> None:
     rows = [("=1+1", "http://x", "王建军")]
     target = tmp_path / "table.xlsx"
-    assert sheets.write_table(target, "表", ["a", "b", "c"], rows, ["note"]) == 1
-    _total, found = sheets.rows_of(target.read_bytes(), "xlsx")
+    assert files.write_table(target, "表", ["a", "b", "c"], rows, ["note"]) == 1
+    _total, found = files.rows_of(target.read_bytes(), "xlsx")
     assert [list(row) for row in found] == [["a", "b", "c"], ["=1+1", "http://x", "王建军"]]

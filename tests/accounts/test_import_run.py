@@ -348,7 +348,7 @@ def test_a_file_without_a_heading_is_refused_by_the_check(desk: Desk, queue_work
     import_id = desk.upload(b"a,b\nc,d\n", "x.csv")
     queue_worker.drain()
     row = desk.import_row(import_id)
-    assert (row.state, row.refusal_code) == ("refused", "roster_columns_missing")
+    assert (row.state, row.refusal_code) == ("refused", "sheet_columns_missing")
     assert "身份证号" in desk.client.get(f"/staff/import/{import_id}").text
 
 

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError
 
-from lms.accounts.staff.errors import RosterRefused
 from lms.core import clock
 from lms.core.access import Role
+from lms.core.spreadsheets.errors import SheetRefused
 from lms.core.tenancy import WORKER_SCOPE
 from lms.courses.catalogue import files
 from lms.courses.catalogue.models import Course, LessonQuestion
@@ -131,7 +131,7 @@ def test_faulty_questions_are_named_and_none_is_taken(school: School) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"<html>", b"PK\x03\x04junk", b"[1]", b'{"questions": 3}', b"\xff\xfe"])
 def test_what_is_no_file_of_questions_is_refused(data: bytes) -> None:
-    with pytest.raises((UnreadableQuestions, RosterRefused)):
+    with pytest.raises((UnreadableQuestions, SheetRefused)):
         files.read_questions(data)
 
 

@@ -16,12 +16,12 @@ from exams.bank.adapters import sheets
 from exams.bank.models import Question, QuestionKey
 from exams.bank.rules import Draft, Option
 from exams.errors import NotYourBank, QuestionChanged, QuestionsRefused, UnreadableFile
-from lms.accounts.staff.errors import RosterRefused
 from lms.core import clock, ids
 from lms.core.access import SYSTEM, Actor
 from lms.core.audit import AuditRow
 from lms.core.errors import NotFound
 from lms.core.services import Services
+from lms.core.spreadsheets.errors import SheetRefused
 from lms.core.tenancy import WORKER_SCOPE
 from tests.exams.sitting import BLUEPRINT, tenant_actor
 
@@ -168,7 +168,7 @@ def test_a_spreadsheet_comes_back_as_it_went_out() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"hello", b"[]", b'{"questions": [{}]}', b"PK\x03\x04 not a zip", b"\xff\xfe"])
 def test_a_file_that_is_no_bank_is_refused(data: bytes) -> None:
-    with pytest.raises((UnreadableFile, RosterRefused)):
+    with pytest.raises((UnreadableFile, SheetRefused)):
         operations.read_questions(data)
 
 

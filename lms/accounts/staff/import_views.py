@@ -13,9 +13,8 @@ from flask.typing import ResponseReturnValue
 from lms.accounts import queries as register
 from lms.accounts.staff import operations, queries, staging, texts
 from lms.accounts.staff.access import P, access_import, tenant_of
-from lms.accounts.staff.adapters import guard, sheets
 from lms.accounts.staff.blueprint import bp
-from lms.accounts.staff.errors import EmptyFile, ImportNotReady, RosterRefused
+from lms.accounts.staff.errors import ImportNotReady
 from lms.accounts.staff.limits import limits
 from lms.accounts.staff.rules import COLUMNS, REQUIRED
 from lms.accounts.staff.views import handout_file
@@ -24,6 +23,9 @@ from lms.core.errors import TooLarge
 from lms.core.i18n import gettext as _
 from lms.core.i18n import in_language
 from lms.core.pages import download
+from lms.core.spreadsheets import files, guard
+from lms.core.spreadsheets.errors import EmptyFile, SheetRefused, refusal_text
+from lms.core.spreadsheets.staging import SOURCE
 
 FORM_BYTES = 64 * 1024
 """What a form adds around the file: boundaries, the token, the name."""
@@ -60,16 +62,16 @@ def upload() -> ResponseReturnValue:
     try:
         data, name = _read_upload()
         kind = guard.sniff(data, limits())
-    except (RosterRefused, TooLarge) as refusal:
+    except (SheetRefused, TooLarge) as refusal:
         return _start_page(refusal.text(), refusal.status)
     services, import_id = web.services(), ids.new_id()
-    staging.keep_source(services, import_id, data)
+    staging.parts(services, import_id).put(SOURCE, data)
     try:
         with web.transaction() as session:
             given = operations.Upload(import_id, operations.safe_file_name(name), kind, operations.digest_of(data))
             operations.add_import(session, web.actor(), given)
     except BaseException:
-        staging.forget_good(services, import_id, 0)
+        staging.parts(services, import_id).forget_good(0)
         raise
     return redirect(url_for(".import_page", import_id=import_id))
 
@@ -102,8 +104,8 @@ def template() -> ResponseReturnValue:
         _("可用的岗位：%(posts)s", posts=posts),
     ]
     heads = [str(texts.COLUMN_TEXTS[column]) for column in COLUMNS]
-    data = sheets.table_bytes(_("花名册"), heads, [], notes, marked=len(REQUIRED))
-    return download(data, _("员工花名册模板.xlsx"), sheets.XLSX_MIMETYPE)
+    data = files.table_bytes(_("花名册"), heads, [], notes, marked=len(REQUIRED))
+    return download(data, _("员工花名册模板.xlsx"), files.XLSX_MIMETYPE)
 
 
 @bp.get("/import/<uuid:import_id>")
@@ -125,7 +127,7 @@ def import_page(import_id: uuid.UUID) -> ResponseReturnValue:
         one=one,
         job=jobs.access_job(session, one.job_id),
         state=texts.STATE_TEXTS[one.state],
-        refusal=texts.refusal_text(one.refusal_code, one.refusal_data) if one.refusal_code else "",
+        refusal=refusal_text(one.refusal_code, one.refusal_data) if one.refusal_code else "",
         preview=preview,
         post_names={post.code: in_language(post.name_zh, post.name_en) for post in register.posts(session)},
         faults=faults,

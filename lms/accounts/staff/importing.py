@@ -19,10 +19,11 @@ from lms.accounts import queries as register
 from lms.accounts import rules as base
 from lms.accounts.events import EmploymentsStarted
 from lms.accounts.models import Employment
-from lms.accounts.staff.rules import Candidate, Fault
+from lms.accounts.staff.rules import Candidate
 from lms.core import clock, events, ids
 from lms.core.access import Role
 from lms.core.services import services_of
+from lms.core.spreadsheets.cells import Fault
 
 
 class Standing(StrEnum):

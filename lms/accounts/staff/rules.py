@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-import functools
-import math
-import re
-import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from typing import TypeVar
+from datetime import date
 
 from lms.accounts import rules as base
 from lms.accounts.staff.limits import Limits
-
-T = TypeVar("T")
-Cell = str | float | int | bool | date | None
+from lms.core.spreadsheets.cells import MAX_SHOWN_CHARS, SCIENTIFIC, Cell, Fault, read_date, text_of, tidy_text
+from lms.core.spreadsheets.tables import NameBook
 
 COLUMNS = ("name", "id_number", "post", "department", "phone", "hired_on")
 REQUIRED = ("name", "id_number", "post")
-HEADER_SEARCH_ROWS = 10
 MAX_DEPARTMENT_CHARS = 80
-MAX_SHOWN_CHARS = 40
-EXCEL_DAY_ZERO = date(1899, 12, 30)
-"""Day 0 of spreadsheet serial dates, with the leap day of 1900 that never was (ECMA-376, 18.17.4.1)."""
-SERIAL_DAYS = range(18_264, 73_051)
-"""Serial dates from 1950 to 2099; a smaller or larger number is not a hiring date."""
-NEAR_ENOUGH = 0.4
 
-_ALIASES: Mapping[str, Sequence[str]] = {
+ALIASES: Mapping[str, Sequence[str]] = {
     "name": ("姓名", "员工姓名", "人员姓名", "name", "full name", "employee name"),
     "id_number": (
         "身份证号", "身份证号码", "身份证", "公民身份号码", "公民身份证号码", "证件号码", "证件号", "居民身份证号",
@@ -42,21 +29,6 @@ _ALIASES: Mapping[str, Sequence[str]] = {
         "hire date", "hired on", "date of hire", "start date", "hired",
     ),
 }  # fmt: skip
-_COLUMN_OF = {alias: column for column, aliases in _ALIASES.items() for alias in aliases}
-_DATE = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?(?:\s+\d{1,2}:\d{2}(?::\d{2})?)?")
-_COMPACT_DATE = re.compile(r"(\d{4})(\d{2})(\d{2})")
-_SCIENTIFIC = re.compile(r"\d(?:\.\d+)?[eE]\+?\d+")
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What is wrong in one cell. ``shown`` is safe to show: never a number or name of a person."""
-
-    row: int
-    column: str
-    code: str
-    shown: str = ""
-    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,79 +45,13 @@ class Candidate:
 
 
 @dataclass(slots=True)
-class PostBook:
-    """Finds posts by any of their names and the nearest one to a name that is none."""
-
-    codes: dict[str, str]
-    labels: tuple[str, ...]
-
-    @classmethod
-    def of(cls, posts: Iterable[tuple[str, str, str]]) -> PostBook:
-        """Make a book of (code, Chinese name, English name)."""
-        rows = list(posts)
-        codes = {_folded(text): code for code, zh, en in rows for text in (code, en, zh)}
-        return cls(codes, tuple(zh for _code, zh, _en in rows))
-
-    def nearest(self, text: str) -> str:
-        """Return the label that shares most characters with ``text`` (Dice), or an empty text."""
-        wanted = set(text)
-        best, score = "", 0.0
-        for label in self.labels:
-            have = set(label)
-            likeness = 2 * len(wanted & have) / (len(wanted) + len(have)) if wanted else 0.0
-            if likeness > score:
-                best, score = label, likeness
-        return best if score >= NEAR_ENOUGH else ""
-
-
-@dataclass(slots=True)
 class Context:
     """What the rows of one file are judged against; remembers the numbers that it has seen."""
 
     today: date
     limits: Limits
-    posts: PostBook
+    posts: NameBook
     first_row_of: dict[str, int] = field(default_factory=dict)
-
-
-def _remembered(read: Callable[[str], T]) -> Callable[[str], T]:
-    """Keep what has been read of texts: posts, departments and days repeat through a roster.
-
-    Few and short ones only, so that a strange file cannot fill the memory.
-    """
-    kept = functools.lru_cache(maxsize=4_096)(read)
-    return lambda text: kept(text) if len(text) <= MAX_DEPARTMENT_CHARS else read(text)
-
-
-@_remembered
-def _folded(text: str) -> str:
-    return re.sub(r"[\s()（）*＊:：/、_-]+", "", unicodedata.normalize("NFKC", text)).casefold()
-
-
-_FOLDED_COLUMN_OF = {_folded(alias): column for alias, column in _COLUMN_OF.items()}
-
-
-def column_of(heading: Cell) -> str | None:
-    """Return the column that a heading names in Chinese or English, or None."""
-    return _FOLDED_COLUMN_OF.get(_folded(text_of(heading)))
-
-
-def is_heading(cells: Sequence[Cell]) -> bool:
-    """Tell whether a row is the heading: it names at least two of the columns."""
-    return len({column for cell in cells if (column := column_of(cell))}) >= 2
-
-
-def text_of(cell: Cell) -> str:
-    """Return a cell as its reader sees it; a spreadsheet keeps 12 as 12.0."""
-    if isinstance(cell, str):
-        text = cell.strip()
-        # Some programs guard long digits by an apostrophe or as the formula ="…".
-        return text.removeprefix("'").removeprefix('="').removesuffix('"').strip() if text[:1] in "'=" else text
-    if cell is None:
-        return ""
-    if isinstance(cell, float) and cell.is_integer():
-        return str(int(cell))
-    return cell.date().isoformat() if isinstance(cell, datetime) else str(cell)
 
 
 def id_fault(cell: Cell, number: str, *, today: date, limits: Limits) -> str | None:
@@ -157,36 +63,13 @@ def id_fault(cell: Cell, number: str, *, today: date, limits: Limits) -> str | N
     if not number:
         return "id_missing"
     # Beyond 2^53 a spreadsheet's number has lost its last digits: they cannot be guessed back.
-    if (isinstance(cell, float | int) and abs(cell) >= 2**53) or _SCIENTIFIC.fullmatch(number):
+    if (isinstance(cell, float | int) and abs(cell) >= 2**53) or SCIENTIFIC.fullmatch(number):
         return "id_as_number"
     fault = base.id_number_fault(number)
     if fault:
         return fault
     born = base.birth_date_of(number)
     return None if today.year - limits.max_age_years <= born.year and born <= today else "id_birth_date"
-
-
-def read_date(cell: Cell) -> date | None:
-    """Return the day that a cell tells, however it was typed, or None."""
-    if isinstance(cell, str):
-        return _day_of(text_of(cell))
-    if isinstance(cell, datetime):
-        return cell.date()
-    if isinstance(cell, date):
-        return cell
-    if isinstance(cell, float | int) and math.isfinite(cell) and int(cell) in SERIAL_DAYS:
-        return EXCEL_DAY_ZERO + timedelta(days=int(cell))
-    return _day_of(text_of(cell))
-
-
-@_remembered
-def _day_of(text: str) -> date | None:
-    text = unicodedata.normalize("NFKC", text)
-    found = _DATE.fullmatch(text) or _COMPACT_DATE.fullmatch(text)
-    try:
-        return date(*map(int, found.groups())) if found else None
-    except ValueError:
-        return None
 
 
 def years_later(day: date, years: int) -> date:
@@ -206,7 +89,7 @@ def check_row(row: int, cells: Mapping[str, Cell], context: Context) -> tuple[Ca
     name = _check_name(row, cells.get("name"), faults)
     number = _check_id_number(row, cells.get("id_number"), context, faults)
     post_code = _check_post(row, cells.get("post"), context, faults)
-    department = base_text(cells.get("department"))
+    department = tidy_text(cells.get("department"))
     if len(department) > MAX_DEPARTMENT_CHARS:
         faults.append(Fault(row, "department", "department_long", department[:MAX_SHOWN_CHARS]))
     phone = _check_phone(row, cells.get("phone"), faults)
@@ -214,17 +97,6 @@ def check_row(row: int, cells: Mapping[str, Cell], context: Context) -> tuple[Ca
     if faults:
         return None, faults
     return Candidate(row, name, number, post_code, department, phone, hired_on), []
-
-
-def base_text(cell: Cell) -> str:
-    """Return a cell's text with single blanks and without control characters."""
-    return _tidied(text_of(cell))
-
-
-@_remembered
-def _tidied(text: str) -> str:
-    text = " ".join(text.split())
-    return text if text.isprintable() else "".join(sign for sign in text if sign.isprintable())
 
 
 def _check_name(row: int, cell: Cell, faults: list[Fault]) -> str:
@@ -249,8 +121,8 @@ def _check_id_number(row: int, cell: Cell, context: Context, faults: list[Fault]
 
 
 def _check_post(row: int, cell: Cell, context: Context, faults: list[Fault]) -> str:
-    text = base_text(cell)
-    code = context.posts.codes.get(_folded(text)) if text else None
+    text = tidy_text(cell)
+    code = context.posts.find(text) if text else None
     if not text:
         faults.append(Fault(row, "post", "post_missing"))
     elif code is None:
@@ -272,7 +144,7 @@ def _check_hired_on(row: int, cell: Cell, number: str, context: Context, faults:
         return None
     day = read_date(cell)
     if day is None:
-        faults.append(Fault(row, "hired_on", "date", base_text(cell)[:MAX_SHOWN_CHARS]))
+        faults.append(Fault(row, "hired_on", "date", tidy_text(cell)[:MAX_SHOWN_CHARS]))
         return None
     if day > context.today:
         faults.append(Fault(row, "hired_on", "date_future", day.isoformat()))

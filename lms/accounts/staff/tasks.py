@@ -16,17 +16,20 @@ from sqlalchemy.orm import Session
 
 from lms.accounts import queries as register
 from lms.accounts.staff import importing, queries, reading, staging
-from lms.accounts.staff.adapters import sheets
-from lms.accounts.staff.errors import RosterRefused
 from lms.accounts.staff.importing import Standing
 from lms.accounts.staff.limits import limits
 from lms.accounts.staff.models import Import, ImportFault
-from lms.accounts.staff.rules import COLUMNS, Context, Fault, PostBook
+from lms.accounts.staff.rules import COLUMNS, Context
 from lms.accounts.staff.texts import COLUMN_TEXTS
 from lms.accounts.staff.turnstile import Stopped, Turnstile
 from lms.core import audit, clock, jobs
 from lms.core.access import SYSTEM
 from lms.core.services import Services
+from lms.core.spreadsheets import files
+from lms.core.spreadsheets.cells import Fault
+from lms.core.spreadsheets.errors import SheetRefused
+from lms.core.spreadsheets.staging import SOURCE
+from lms.core.spreadsheets.tables import NameBook
 from lms.core.tenancy import WORKER_SCOPE
 
 FORGET_EVERY_S = 3600.0
@@ -49,15 +52,15 @@ def check(services: Services, *, import_id: str) -> None:
         tenant_id, kind = row.tenant_id, row.kind
         session.execute(delete(ImportFault).where(ImportFault.tenant_id == tenant_id, ImportFault.import_id == found))
         row.rows_total = row.rows_new = row.rows_unchanged = row.rows_changed = row.rows_bad = row.chunks_total = 0
-        book = PostBook.of((post.code, post.name_zh, post.name_en) for post in register.posts(session))
+        book = NameBook.of((post.code, post.name_zh, post.name_en) for post in register.posts(session))
     context = Context(clock.today(services.settings.timezone), limits(), book)
     try:
-        total, rows = sheets.rows_of(staging.source(services, found), kind)
+        total, rows = files.rows_of(staging.parts(services, found).get(SOURCE), kind)
         for chunk in reading.chunks(rows, context):
             if not _keep_checked(services, found, chunk, total):
                 return
         _finish_check(services, found)
-    except RosterRefused as refusal:
+    except SheetRefused as refusal:
         _refuse(services, found, refusal)
 
 
@@ -74,7 +77,7 @@ def _keep_checked(services: Services, import_id: uuid.UUID, chunk: reading.Chunk
         good = [v.candidate for v in verdicts if v.standing is not Standing.REFUSED]
         standings = [v.standing for v in verdicts]
         staging.keep_good(services, import_id, number, good)
-        staging.keep_bad(services, import_id, number, sorted(bad, key=lambda one: one.row))
+        staging.parts(services, import_id).keep_bad(number, sorted(bad, key=lambda one: one.row))
         _add_faults(session, row, [*chunk.faults, *map(importing.name_differs, refused)])
         row.chunks_total = number + 1
         row.rows_total += chunk.size
@@ -114,7 +117,7 @@ def _finish_check(services: Services, import_id: uuid.UUID) -> None:
         jobs.report(session, row.job_id, state=jobs.JobState.DONE, done=row.rows_total, total=row.rows_total)
 
 
-def _refuse(services: Services, import_id: uuid.UUID, refusal: RosterRefused) -> None:
+def _refuse(services: Services, import_id: uuid.UUID, refusal: SheetRefused) -> None:
     with services.db.transaction(WORKER_SCOPE) as session:
         row = _import_row(session, import_id, lock=True)
         if row is None or row.state != "checking":
@@ -123,7 +126,7 @@ def _refuse(services: Services, import_id: uuid.UUID, refusal: RosterRefused) ->
         row.refusal_data = {name: str(value) for name, value in refusal.data.items()}
         chunks_total = row.chunks_total
         jobs.report(session, row.job_id, state=jobs.JobState.FAILED, message=refusal.text()[:500])
-    staging.forget_all(services, import_id, chunks_total)
+    staging.parts(services, import_id).forget_all(chunks_total)
 
 
 def take_over(services: Services, *, import_id: str) -> None:
@@ -203,9 +206,9 @@ def _keep_late(services: Services, session: Session, row: Import, faults: Sequen
     row.rows_bad += len(faults)
     late = {fault.row for fault in faults}
     rows = {candidate.row: candidate for candidate in staging.good(services, row.id, row.chunks_done)}
-    merged = {one.row: one for one in staging.bad(services, row.id, row.chunks_done)}
+    merged = {one.row: one for one in staging.parts(services, row.id).bad(row.chunks_done)}
     merged |= {number: staging.as_bad(rows[number]) for number in late}
-    staging.keep_bad(services, row.id, row.chunks_done, [merged[number] for number in sorted(merged)])
+    staging.parts(services, row.id).keep_bad(row.chunks_done, [merged[number] for number in sorted(merged)])
 
 
 def _finish_import(services: Services, import_id: uuid.UUID) -> None:
@@ -225,7 +228,7 @@ def _finish_import(services: Services, import_id: uuid.UUID) -> None:
             tenant_id=row.tenant_id,
             data={"added": row.people_added, "changed": row.people_changed, "bad": row.rows_bad},
         )
-    staging.forget_good(services, import_id, chunks_total)
+    staging.parts(services, import_id).forget_good(chunks_total)
 
 
 def write_bad_rows(services: Services, *, job_id: str, import_id: str) -> None:
@@ -240,9 +243,11 @@ def write_bad_rows(services: Services, *, job_id: str, import_id: str) -> None:
         names = {post.code: post.name_zh for post in register.posts(session)}
     heads = [str(COLUMN_TEXTS[column]) for column in COLUMNS] + ["行号", "错误原因"]
 
+    parts = staging.parts(services, found)
+
     def rows() -> Iterator[Sequence[object]]:
         for chunk in range(chunks_total):
-            for bad in staging.bad(services, found, chunk):
+            for bad in parts.bad(chunk):
                 yield (*(names.get(cell, cell) for cell in bad.cells), str(bad.row), reasons.get(bad.row, ""))
 
     stem = name.rsplit(".", 1)[0]
@@ -273,7 +278,7 @@ def _publish_file(
     key = f"exports/{uuid.uuid4()}.xlsx"
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "table.xlsx"
-        count = sheets.write_table(target, sheet, heads, rows)
+        count = files.write_table(target, sheet, heads, rows)
         services.storage.put(key, target)
     with services.db.transaction(WORKER_SCOPE) as session:
         done = {"state": jobs.JobState.DONE, "done": count, "total": count}
@@ -292,7 +297,7 @@ def forget_old_files(services: Services) -> None:
             )
         ).all()
         for row in old:
-            staging.forget_all(services, row.id, row.chunks_total)
+            staging.parts(services, row.id).forget_all(row.chunks_total)
             # A check or preview that nobody ever confirmed has lost its file with this.
             state = row.state if row.state in {"done", "refused"} else "cancelled"
             session.execute(

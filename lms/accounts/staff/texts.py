@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lms.accounts.staff import errors
-from lms.accounts.staff.errors import RosterRefused
 from lms.core.i18n import lazy_gettext as _
 
 COLUMN_TEXTS: Mapping[str, object] = {
@@ -69,10 +67,3 @@ def fault_text(code: str, shown: str, hint: str) -> str:
     """Return what is wrong, in the reader's language, with the nearest right value where one is known."""
     text = str(FAULT_TEXTS[code]) % {"shown": shown}
     return f"{text} {str(HINT_TEXT) % {'hint': hint}}" if hint else text
-
-
-def refusal_text(code: str | None, data: Mapping[str, object]) -> str:
-    """Return why a file could not be read, in the reader's language."""
-    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, RosterRefused)]
-    by_code = {kind.code: kind for kind in kinds}
-    return by_code.get(code or "", RosterRefused)(**data).text()

@@ -18,7 +18,6 @@ from lms.accounts.faces.operations import confirm_identity
 from lms.accounts.labels import IDENTITY_PATHS
 from lms.accounts.staff import operations, queries
 from lms.accounts.staff.access import P, access_employment, tenant_of
-from lms.accounts.staff.adapters import sheets
 from lms.accounts.staff.blueprint import bp
 from lms.accounts.staff.forms import EmployForm, EmploymentForm, LeavingForm
 from lms.core import clock, jobs, queue, web
@@ -26,6 +25,7 @@ from lms.core.errors import DomainError, NotFound
 from lms.core.i18n import gettext as _
 from lms.core.i18n import in_language
 from lms.core.pages import download
+from lms.core.spreadsheets import files
 
 # Which field of the form a refusal belongs to.
 FIELD_OF: dict[type[DomainError], str] = {
@@ -230,5 +230,5 @@ def handout_file(handouts: list[operations.Handout]) -> ResponseReturnValue:
         _("本人打开激活页面，输入身份证号和激活码，自行设置密码。"),
         _("系统不保存激活码明文；遗失后可重新签发，原激活码随即作废。"),
     ]
-    data = sheets.table_bytes(_("激活码"), heads, rows, notes)
-    return download(data, f"activation-codes-{clock.today()}.xlsx", sheets.XLSX_MIMETYPE)
+    data = files.table_bytes(_("激活码"), heads, rows, notes)
+    return download(data, f"activation-codes-{clock.today()}.xlsx", files.XLSX_MIMETYPE)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lms.accounts.staff.adapters import guard
 from lms.accounts.staff.limits import limits
+from lms.core.spreadsheets import guard
 
 
 def check_workbook(data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Rosters and lists as spreadsheets and CSV texts, in and out. Calls calamine and xlsxwriter."""
+"""Lists as spreadsheets and CSV texts, in and out. Calls calamine and xlsxwriter."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import xlsxwriter
 from python_calamine import CalamineError, CalamineWorkbook, PasswordError
 from xlsxwriter.worksheet import Worksheet
 
-from lms.accounts.staff.errors import CorruptFile, EmptyFile, EncryptedFile, WrongFileType
-from lms.accounts.staff.rules import Cell
 from lms.core.i18n import lazy_gettext as _
+from lms.core.spreadsheets.cells import Cell
+from lms.core.spreadsheets.errors import CorruptFile, EmptyFile, EncryptedFile, WrongFileType
 
 XLSX_MIMETYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 BOM_CODECS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
@@ -29,7 +29,7 @@ TIMES = frozenset((dt.time, dt.timedelta))
 def rows_of(data: bytes, kind: str) -> tuple[int, Iterator[Sequence[Cell]]]:
     """Return how many rows there are at most, and all of them: the n-th is row n, empty ones count.
 
-    Raises RosterRefused subclasses.
+    Raises SheetRefused subclasses.
     """
     return _xlsx_rows(data) if kind == "xlsx" else _csv_rows(data)
 
@@ -48,7 +48,7 @@ def _xlsx_rows(data: bytes) -> tuple[int, Iterator[Sequence[Cell]]]:
 
 
 def _plain(row: Sequence[object]) -> Sequence[Cell]:
-    """Drop times of day, which mean nothing in a roster; the other types of a cell are ours."""
+    """Drop times of day, which mean nothing in our lists; the other types of a cell are ours."""
     if not TIMES.isdisjoint(map(type, row)):
         row = [None if type(cell) in TIMES else cell for cell in row]
     return cast("Sequence[Cell]", row)

@@ -8,8 +8,10 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
+from typing import Protocol
 
-from lms.accounts.staff.errors import (
+from lms.core.i18n import lazy_gettext as _
+from lms.core.spreadsheets.errors import (
     BombFile,
     CorruptFile,
     EmptyFile,
@@ -18,8 +20,6 @@ from lms.accounts.staff.errors import (
     StrayCells,
     WrongFileType,
 )
-from lms.accounts.staff.limits import Limits
-from lms.core.i18n import lazy_gettext as _
 
 ZIP = b"PK\x03\x04"
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -39,10 +39,20 @@ CHUNK = 1 << 18
 OVERLAP = 256
 
 
-def sniff(data: bytes, limits: Limits) -> str:
+class Unpacking(Protocol):
+    """How much a workbook may hold; every room's limits say it for its own lists."""
+
+    @property
+    def max_unpacked_bytes(self) -> int: ...
+
+    @property
+    def max_archive_entries(self) -> int: ...
+
+
+def sniff(data: bytes, limits: Unpacking) -> str:
     """Return ``xlsx`` or ``csv`` by content, names being no evidence.
 
-    Raises a RosterRefused that says what the file is instead. A workbook is unpacked here once,
+    Raises a SheetRefused that says what the file is instead. A workbook is unpacked here once,
     counted and thrown away, since the sizes in its directory are only claims.
     """
     head = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
@@ -63,8 +73,8 @@ def sniff(data: bytes, limits: Limits) -> str:
     return "csv"
 
 
-def check_workbook(data: bytes, limits: Limits) -> None:
-    """Raise a RosterRefused unless the archive is a workbook that a reader may lay out in memory."""
+def check_workbook(data: bytes, limits: Unpacking) -> None:
+    """Raise a SheetRefused unless the archive is a workbook that a reader may lay out in memory."""
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
     except (zipfile.BadZipFile, ValueError, OSError):

@@ -1,0 +1,71 @@
+"""What an uploaded list says of people is at rest only encrypted: its parts, sealed in storage."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lms.core.services import Services
+from lms.core.spreadsheets.tables import BadRow
+from lms.core.storage import ObjectMissing
+
+SOURCE = "source"
+
+
+@dataclass(frozen=True, slots=True)
+class SealedParts:
+    """The files of one import. ``folder`` is of its kind; each part is sealed for its own place."""
+
+    services: Services
+    folder: str
+    context: str
+    import_id: uuid.UUID
+
+    def put(self, part: str, plain: bytes) -> None:
+        """Keep a part, replacing an older one."""
+        sealed = self.services.vault.encrypt(plain, context=self._context(part))
+        self.services.storage.put(self._key(part), sealed)
+
+    def get(self, part: str) -> bytes:
+        """Return a part. Raises ObjectMissing."""
+        return self.services.vault.decrypt(self.services.storage.get(self._key(part)), context=self._context(part))
+
+    def delete(self, part: str) -> None:
+        """Delete a part that may be gone already."""
+        self.services.storage.delete(self._key(part))
+
+    def put_rows(self, part: str, rows: Sequence[Sequence[object]]) -> None:
+        """Keep rows of plain values."""
+        self.put(part, json.dumps(rows, ensure_ascii=False).encode())
+
+    def keep_bad(self, chunk: int, rows: Sequence[BadRow]) -> None:
+        """Keep the bad rows of one chunk."""
+        self.put_rows(f"bad-{chunk}", [(bad.row, bad.cells) for bad in rows])
+
+    def bad(self, chunk: int) -> list[BadRow]:
+        """Return the bad rows of one chunk; none when there were none."""
+        try:
+            rows = json.loads(self.get(f"bad-{chunk}"))
+        except ObjectMissing:
+            return []
+        return [BadRow(row, tuple(cells)) for row, cells in rows]
+
+    def forget_good(self, chunks: int) -> None:
+        """Delete the upload and the good rows; bad rows stay for download."""
+        self.delete(SOURCE)
+        for chunk in range(chunks):
+            self.delete(f"good-{chunk}")
+
+    def forget_all(self, chunks: int) -> None:
+        """Delete every part that has rows."""
+        self.forget_good(chunks)
+        for chunk in range(chunks):
+            self.delete(f"bad-{chunk}")
+
+    def _key(self, part: str) -> str:
+        return f"{self.folder}/{self.import_id}/{part}"
+
+    def _context(self, part: str) -> str:
+        return f"{self.context}:{self.import_id}:{part}"
