@@ -19,6 +19,7 @@ class P(StrEnum):
     READ_STAFF = "certs.certificate.read_staff"
     SUPERVISE = "certs.certificate.supervise"
     DECIDE = "certs.certificate.decide"
+    IMPORT = "certs.certificate.import"
 
 
 def access_certificate(session: Session, certificate_id: uuid.UUID) -> Certificate:

@@ -134,6 +134,13 @@ class NotIssuedYet(Conflict):
     message = _("证书尚未签发")
 
 
+class NotSignedHere(NotFound):
+    """The certificate was imported: there is no file of ours."""
+
+    code = "not_signed_here"
+    message = _("导入的证书没有本平台签名的电子文件，请以公众核验页为准")
+
+
 class FileAltered(DomainError):
     """The stored file is not the one that was signed; it is not handed out."""
 
@@ -154,6 +161,48 @@ class BulkStepRefused(Conflict):
 
     code = "bulk_step_refused"
     message = _("批量制证当前状态不能执行此操作，请刷新后查看")
+
+
+class ImportNotReady(Conflict):
+    """The import is not in the state that the step needs."""
+
+    code = "import_not_ready"
+    message = _("该次导入当前不能执行此操作，请刷新页面查看最新状态")
+
+
+class NothingToImport(Conflict):
+    """There is no good row to take over, or no certificate to withdraw."""
+
+    code = "import_nothing"
+    message = _("没有可以导入的行，请修改后重新上传")
+
+
+class PhotosRefused(Invalid):
+    """The photos come in no archive, or in one of too many files."""
+
+    code = "photos_refused"
+    message = _("照片应打包为一个 .zip 压缩包，最多 %(limit)s 张")
+
+
+class SourceMissing(Invalid):
+    """Nobody can tell later where certificates without a source came from."""
+
+    code = "source_missing"
+    message = _("请填写原系统名称（2 至 60 个字）")
+
+
+class WithdrawReasonMissing(Invalid):
+    """A whole batch is cancelled for a reason that its holders are told."""
+
+    code = "withdraw_reason_missing"
+    message = _("理由请写 4 至 500 个字")
+
+
+class ImportedElsewhere(Conflict):
+    """What we did not issue we do not issue anew: the authority that did corrects it."""
+
+    code = "imported_elsewhere"
+    message = _("导入的证书请向原发证机关申请更正")
 
 
 class UnknownCertificate(NotFound):

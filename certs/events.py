@@ -11,7 +11,10 @@ from lms.core.events import Event
 
 @dataclass(frozen=True, slots=True)
 class CertificateIssued(Event):
-    """A certificate was signed and stored; exactly once per certificate."""
+    """A certificate was signed and stored, or entered as imported; exactly once per certificate.
+
+    ``origin`` is "imported" for what an earlier system issued: its holder is certified, but nothing was issued here.
+    """
 
     version: int
     person_id: uuid.UUID
@@ -21,6 +24,7 @@ class CertificateIssued(Event):
     industry_code: str
     scheme_code: str
     at: datetime
+    origin: str = "issued"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +41,4 @@ class CertificateStatusChanged(Event):
     old_status: str
     new_status: str
     at: datetime
+    origin: str = "issued"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from certs.rules import Decision, Shown
+from certs.rules import Decision, Origin, Shown
 from lms.core.i18n import lazy_gettext as _
 
 LABELS = {
@@ -35,11 +35,18 @@ VERDICTS = {
     Shown.CANCELLED: (_("证书已注销"), _("该证书已注销，不再有效。")),
     Shown.SUPERSEDED: (_("证书已换发"), _("该证书已由新证书取代。")),
 }
+# What the public check says of a certificate that we only entered, beside its state.
+IMPORTED_NOTE = _("导入的证书：由%(issuer)s签发，本平台只登记，未签名。")
+IMPORTED_TEXTS = {
+    Shown.VALID: _("该证书目前有效。"),
+    Shown.EXPIRING: _("该证书目前有效，请尽快向原发证机关办理延续。"),
+}
 DECISIONS = {
     Decision.SUSPEND: (_("暂扣"), "clock-pause", "warn", _("暂扣后公众核验立即显示“暂扣”，可以恢复。")),
     Decision.REINSTATE: (_("恢复"), "rosette-discount-check", "primary", _("恢复后公众核验立即显示“有效”。")),
     Decision.CANCEL: (_("注销"), "x", "bad", _("注销不可撤销，公众核验立即显示“注销”。")),
 }
+ENTERED = _("导入登记")
 STEPS = {
     "": _("签发"),
     "suspended": _("暂扣"),
@@ -48,7 +55,12 @@ STEPS = {
     "cancelled": _("注销"),
     "superseded": _("换发新证"),
 }
-EXPORT_HEADS = ("姓名", "身份证号", "证书编号", "证书名称", "岗位", "企业", "有效期自", "有效期至", "状态", "签发时间")
+ORIGINS = {Origin.ISSUED: _("本平台签发"), Origin.IMPORTED: _("导入")}
+EXPORT_HEADS = (
+    *("姓名", "身份证号", "证书编号", "证书名称", "岗位", "企业", "有效期自", "有效期至", "状态", "签发时间"),
+    *("来源", "发证日期"),
+)
+EXPORT_ORIGINS = {Origin.ISSUED: "本平台签发", Origin.IMPORTED: "导入（{system}）"}
 # An export is a file for colleagues, not a page for a reader: it keeps the province's language.
 EXPORT_STATES = {
     Shown.VALID: "有效",

@@ -87,7 +87,12 @@ class IssuerSecret(Base):
 
 
 class Certificate(Base):
-    """One certificate. What it says is frozen when it is requested; only its status changes later."""
+    """One certificate. What it says is frozen when it is requested; only its status changes later.
+
+    ``origin`` tells what we issued and signed from what an earlier system did and we entered only. Of an imported
+    one ``issued_at`` is the moment of the entry, ``issued_on`` the day on the paper; it was earned by no exam here,
+    so that its own id stands for enrolment and attempt.
+    """
 
     __tablename__ = "certs_certificate"
     __table_args__ = (
@@ -99,10 +104,17 @@ class Certificate(Base):
         CheckConstraint("state in ('requested', 'issued', 'failed')", name="state"),
         CheckConstraint("status in ('valid', 'suspended', 'revoked', 'cancelled', 'superseded')", name="status"),
         CheckConstraint("valid_until > valid_from", name="dates"),
+        # What we issued has its file and signer; what was imported has neither and says where it comes from.
         CheckConstraint(
-            "(state = 'issued') = (issued_at is not null) and (state = 'issued') = (pdf_sha256 is not null)"
-            " and (state = 'issued') = (pdf_key is not null) and (state = 'issued') = (signer_key_id is not null)",
-            name="issued",
+            "case origin when 'issued' then"
+            " (state = 'issued') = (issued_at is not null) and (state = 'issued') = (pdf_sha256 is not null)"
+            " and (state = 'issued') = (pdf_key is not null) and (state = 'issued') = (signer_key_id is not null)"
+            " and import_id is null and source_system is null"
+            " and issued_on is null and first_issued_on is null and photo_key is null and photo_sha256 is null"
+            " when 'imported' then state = 'issued' and issued_at is not null and pdf_sha256 is null"
+            " and pdf_key is null and signer_key_id is null and import_id is not null and source_system is not null"
+            " and issued_on is not null and (photo_key is null) = (photo_sha256 is null) else false end",
+            name="origin",
         ),
         Index("ix_certs_certificate_id", "id", unique=True),
         Index("ix_certs_certificate_public_id", "public_id"),
@@ -112,6 +124,7 @@ class Certificate(Base):
         Index("ix_certs_certificate_pdf_sha256", "pdf_sha256"),
         Index("ix_certs_certificate_holder_name", "holder_name"),
         Index("ix_certs_certificate_decided", "status_index", postgresql_where="status <> 'valid'"),
+        Index("ix_certs_certificate_import_id", "import_id", "id", postgresql_where="import_id is not null"),
         Index("ix_certs_certificate_unissued", "queued_at", postgresql_where="state <> 'issued'"),
     )
 
@@ -150,6 +163,13 @@ class Certificate(Base):
     pdf_key: Mapped[str | None] = mapped_column(String(200))
     pdf_sha256: Mapped[bytes | None] = mapped_column(LargeBinary)
     signer_key_id: Mapped[str | None] = mapped_column(String(32))
+    origin: Mapped[str] = mapped_column(Text, server_default="issued")
+    import_id: Mapped[uuid.UUID | None]
+    source_system: Mapped[str | None] = mapped_column(Text)
+    issued_on: Mapped[date | None]
+    first_issued_on: Mapped[date | None]
+    photo_key: Mapped[str | None] = mapped_column(Text)
+    photo_sha256: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
 class NumberEntry(Base):
@@ -219,7 +239,7 @@ class Leaf(Base):
     __tablename__ = "certs_leaf"
     __table_args__ = (
         UniqueConstraint("seq"),
-        CheckConstraint("kind in ('issue', 'status')", name="kind"),
+        CheckConstraint("kind in ('issue', 'import', 'status')", name="kinds"),
         Index("ix_certs_leaf_pending", "id", postgresql_where="seq is null"),
         Index("ix_certs_leaf_certificate_id", "certificate_id", "id"),
     )

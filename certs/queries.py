@@ -14,7 +14,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from certs import rules
 from certs.models import Certificate, Scheme, StatusEvent
-from certs.rules import Shown, Status
+from certs.rules import Origin, Shown, Status
 from lms.core.paging import Page, paginate
 from lms.core.prepared import Prepared
 from lms.core.tenancy import ALL, Scope
@@ -55,19 +55,28 @@ class CertificateView:
     id_number_masked: str
     post_name: str
     enterprise_name: str
+    origin: Origin
+    source_system: str
+    issued_on: date | None
+
+    @property
+    def is_imported(self) -> bool:
+        return self.origin is Origin.IMPORTED
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
     """Which certificates a list shows. One of ``employer_id`` and the region's values says whose.
 
-    ``shown`` is a value of Shown or ``failed``; ``q`` part of a name or number in an enterprise's
-    list, the whole of either in a regulator's.
+    ``origin`` is a value of Origin, ``batch`` the id of an import. ``shown`` is a value of Shown or
+    ``failed``; ``q`` part of a name or number in an enterprise's list, the whole of either in a regulator's.
     """
 
     q: str = ""
     shown: str = ""
     scheme: str = ""
+    origin: str = ""
+    batch: str = ""
     employer_id: str = ""
     region_lo: int = 0
     region_hi: int = 0
@@ -169,6 +178,9 @@ _SHOWN = (
     Certificate.id_number_masked,
     Certificate.post_name,
     Certificate.enterprise_name,
+    Certificate.origin,
+    Certificate.source_system,
+    Certificate.issued_on,
     Scheme.name_zh,
     Scheme.name_en,
     Scheme.renewal_window_days,
@@ -200,6 +212,10 @@ def _filtered(wanted: Filter, today: date) -> Select[Any]:
         query = query.where(*_in_scope(wanted))
     if wanted.scheme:
         query = query.where(Certificate.scheme_code == wanted.scheme)
+    if wanted.origin:
+        query = query.where(Certificate.origin == wanted.origin)
+    if wanted.batch:
+        query = query.where(Certificate.import_id == uuid.UUID(wanted.batch))
     if wanted.q:
         query = query.where(_matches(wanted))
     return query.where(*_shown(wanted.shown, today))
@@ -271,4 +287,7 @@ def view_of(row: Any, name_zh: str, name_en: str, window_days: int, today: date)
         id_number_masked=row.id_number_masked,
         post_name=row.post_name,
         enterprise_name=row.enterprise_name,
+        origin=Origin(row.origin),
+        source_system=row.source_system or "",
+        issued_on=row.issued_on,
     )

@@ -7,6 +7,9 @@ from certs.access import P
 from certs.check.views import blueprint as check_blueprint
 from certs.commands import certs_group, load_reference
 from certs.events import CertificateIssued, CertificateStatusChanged
+from certs.imports import operations as imports
+from certs.imports import tasks as import_tasks
+from certs.imports.views import blueprint as imports_blueprint
 from certs.issue import bulk, bulk_tasks
 from certs.issue.bulk_views import blueprint as bulk_blueprint
 from certs.issue.handlers import on_attempt_graded
@@ -35,7 +38,7 @@ QUEUE_STALE_EVERY_S = 60.0
 def register(kernel: Kernel) -> None:
     """Register pages, rights, jobs and the sequencer."""
     kernel.blueprints.extend((blueprint, check_blueprint, bulk_blueprint, status_blueprint, registry_blueprint))
-    kernel.blueprints.append(verify_views.blueprint)
+    kernel.blueprints.extend((verify_views.blueprint, imports_blueprint))
     kernel.installers.append(verify_views.install)
     for event_type in (CertificateIssued, CertificateStatusChanged):
         kernel.events.setdefault(event_type.__name__, event_type)
@@ -51,6 +54,7 @@ def register(kernel: Kernel) -> None:
     kernel.task(bulk.START_TASK, bulk_tasks.start, queue="certs", max_attempts=8)
     kernel.task(bulk.CHUNK_TASK, bulk_tasks.chunk, queue="certs", max_attempts=8)
     kernel.ticker("certs.requeue_stalled", bulk_tasks.requeue_stalled, every_s=QUEUE_STALE_EVERY_S)
+    _register_imports(kernel)
     kernel.ticker("certs.queue_stale", queue_stale, every_s=QUEUE_STALE_EVERY_S)
     kernel.reference_steps.append((REFERENCE_ORDER, load_reference))
     kernel.demo_steps.append((50, demo.make))
@@ -61,14 +65,24 @@ def register(kernel: Kernel) -> None:
     _register_roles(kernel)
 
 
+def _register_imports(kernel: Kernel) -> None:
+    kernel.task(imports.CHECK, import_tasks.check)
+    kernel.task(imports.IMPORT, import_tasks.take_over)
+    kernel.task(imports.WITHDRAW, import_tasks.withdraw)
+    kernel.task(imports.BAD_ROWS, import_tasks.write_bad_rows)
+    kernel.task(imports.EXPORT, import_tasks.export_imports)
+    kernel.ticker("certs.forget_import_files", import_tasks.forget_old_files, every_s=import_tasks.FORGET_EVERY_S)
+
+
 def _register_roles(kernel: Kernel) -> None:
     kernel.grant(Role.TRAINEE, P.HOLD)
     kernel.grant(Role.ENTERPRISE_ADMIN, P.READ_STAFF)
     kernel.grant(Role.INSTITUTION_ADMIN, P.READ_STAFF)
-    kernel.grant(Role.REGULATOR, P.SUPERVISE, P.DECIDE)
+    kernel.grant(Role.REGULATOR, P.SUPERVISE, P.DECIDE, P.IMPORT)
     kernel.grant(Role.INSPECTOR, P.SUPERVISE)
     kernel.nav.append(NavItem("certs.my_certificates", _("证书"), "certificate", P.HOLD, 40))
     kernel.nav.append(NavItem("certs.staff_list", _("持证管理"), "certificate", P.READ_STAFF, 40))
     kernel.nav.append(NavItem("certs_bulk.bulk_list", _("批量制证"), "certificate", P.DECIDE, 41))
+    kernel.nav.append(NavItem("certs_imports.start", _("证书导入"), "file-spreadsheet", P.IMPORT, 42))
     kernel.nav.append(NavItem("certs.regulator_list", _("证书监管"), "certificate", P.SUPERVISE, 40))
     kernel.nav.append(NavItem("certs_status.cases", _("证书事项"), "gavel", P.SUPERVISE, 41))

@@ -35,6 +35,13 @@ class Shown(StrEnum):
     SUPERSEDED = "superseded"
 
 
+class Origin(StrEnum):
+    """Who issued a certificate: this platform, or an earlier system from whose list it was entered here."""
+
+    ISSUED = "issued"
+    IMPORTED = "imported"
+
+
 class Decision(StrEnum):
     """What leads a certificate from one status to another."""
 
@@ -229,8 +236,38 @@ def issue_leaf(facts: Mapping[str, Any], *, event_id: object, at: datetime) -> b
             "certificate": facts["id"],
             "number": facts["number"],
             "status_index": facts["status_index"],
-            "facts_sha256": hashlib.sha256(canonical(facts)).digest(),
+            "facts_sha256": hashlib.sha256(canonical(_known(facts))).digest(),
             "pdf_sha256": facts["pdf_sha256"],
+            "at": at,
+        }
+    )
+
+
+# Columns that certificates were given later, of which those we issue ourselves have none: their leaves stay the same.
+_OF_IMPORTS = frozenset(
+    {"origin", "import_id", "source_system", "issued_on", "first_issued_on", "photo_key", "photo_sha256"}
+)
+
+
+def _known(facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in facts.items() if key not in _OF_IMPORTS}
+
+
+def import_leaf(facts: Mapping[str, Any], *, event_id: object, at: datetime) -> bytes:
+    """Return the log entry of an imported certificate: of a kind of its own, and without the digest of a file of ours.
+
+    ``facts`` are all frozen values, the authority and the source system among them; they enter as a digest only.
+    """
+    return canonical(
+        {
+            "v": 1,
+            "kind": "import",
+            "id": event_id,
+            "certificate": facts["id"],
+            "number": facts["number"],
+            "status_index": facts["status_index"],
+            "import": facts["import_id"],
+            "facts_sha256": hashlib.sha256(canonical(facts)).digest(),
             "at": at,
         }
     )

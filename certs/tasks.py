@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from certs.adapters.sheets import write_list
-from certs.labels import EXPORT_HEADS, EXPORT_STATES
+from certs.labels import EXPORT_HEADS, EXPORT_ORIGINS, EXPORT_STATES
 from certs.queries import CertificateView, Filter, all_certificates
 from lms.core import audit, clock, jobs, queue
 from lms.core.access import Actor
@@ -54,7 +54,7 @@ def export(services: Services, *, job_id: str, wanted: dict[str, Any]) -> None:
 
 
 def _row(view: CertificateView) -> list[str]:
-    issued = view.issued_at.isoformat(timespec="minutes") if view.issued_at else ""
+    issued = view.issued_at.isoformat(timespec="minutes") if view.issued_at and not view.is_imported else ""
     return [
         view.holder_name,
         view.id_number_masked,
@@ -66,4 +66,6 @@ def _row(view: CertificateView) -> list[str]:
         view.valid_until.isoformat(),
         UNISSUED.get(view.state) or EXPORT_STATES[view.status],
         issued,
+        EXPORT_ORIGINS[view.origin].format(system=view.source_system),
+        (view.issued_on or view.valid_from).isoformat() if view.is_imported else issued[:10],
     ]

@@ -10,7 +10,7 @@ from datetime import date
 from urllib.parse import urlencode
 
 import structlog
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
@@ -19,18 +19,20 @@ from certs import queries, rules, tasks
 from certs.access import P, access_certificate
 from certs.adapters.qr import certificate_url
 from certs.adapters.symbol import address_symbol
-from certs.errors import FileAltered, NotIssuedYet
+from certs.errors import FileAltered, NotIssuedYet, NotSignedHere
 from certs.forms import DecisionForm
-from certs.labels import DECISIONS, LABELS, STEPS, TONES
+from certs.imports.staging import photo_of
+from certs.labels import DECISIONS, ENTERED, LABELS, ORIGINS, STEPS, TONES
 from certs.models import Certificate
 from certs.queries import Filter
-from certs.rules import Decision, Shown, Status
+from certs.rules import Decision, Origin, Shown, Status
 from certs.schemes.queries import scheme_choices
 from certs.status.bans import ban_from_programme
 from certs.status.operations import decide
 from certs.status.views import sections_of
 from lms.core import audit, clock, web
 from lms.core.access import Actor
+from lms.core.errors import NotFound
 from lms.core.i18n import gettext as _
 from lms.core.i18n import in_language
 from lms.core.pages import download
@@ -101,6 +103,12 @@ def staff_strip(session: Session, actor: Actor, person_id: uuid.UUID | None) -> 
     return render_template("certs/_of_staff.html", certificates=found, labels=LABELS, tones=TONES)
 
 
+def _step_name(view: queries.CertificateView, old_status: str, new_status: str) -> object:
+    if not old_status and view.is_imported:
+        return ENTERED
+    return STEPS.get(new_status if old_status else "", "")
+
+
 def _page(row: Certificate, *, layout: str, back: str, form: DecisionForm | None = None) -> str:
     view = queries.certificate_view(web.db(), row, _today())
     history = queries.history_of(web.db(), row)
@@ -113,7 +121,7 @@ def _page(row: Certificate, *, layout: str, back: str, form: DecisionForm | None
         view=view,
         label=LABELS[view.status],
         tone=TONES[view.status],
-        history=[(STEPS.get(e.new_status if e.old_status else "", ""), e) for e in history],
+        history=[(_step_name(view, e.old_status, e.new_status), e) for e in history],
         cases=sections_of(web.db(), row, history),
         symbol=address_symbol(address),
         decisions=[(d, *DECISIONS[d]) for d in rules.allowed_decisions(Status(row.status))]
@@ -138,8 +146,26 @@ def my_pdf(certificate_id: uuid.UUID) -> ResponseReturnValue:
     return _file(access_certificate(web.db(), certificate_id))
 
 
+@blueprint.get("/certificates/<uuid:certificate_id>/photo")
+@web.requires(P.HOLD)
+def my_photo(certificate_id: uuid.UUID) -> ResponseReturnValue:
+    """Show the photo that one's own imported certificate came with."""
+    return _photo(access_certificate(web.db(), certificate_id))
+
+
+def _photo(row: Certificate) -> ResponseReturnValue:
+    data = photo_of(web.services(), row)
+    if data is None:
+        raise NotFound
+    response = Response(data, mimetype="image/jpeg")
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
+
+
 def _file(row: Certificate) -> ResponseReturnValue:
     """Hand out the stored bytes, never drawn again; bytes that were altered are refused and audited."""
+    if row.origin == Origin.IMPORTED:
+        raise NotSignedHere
     if row.pdf_key is None or row.pdf_sha256 is None:
         raise NotIssuedYet
     try:
@@ -164,12 +190,22 @@ def _file(row: Certificate) -> ResponseReturnValue:
 
 
 def _wanted() -> Filter:
-    shown = request.args.get("shown", "")
+    shown, origin = request.args.get("shown", ""), request.args.get("origin", "")
     return Filter(
         q=request.args.get("q", "").strip()[:60],
         shown=shown if shown in {*SHOWN_FILTERS, "failed"} else "",
         scheme=request.args.get("scheme", "")[:60],
+        origin=origin if origin in set(Origin) else "",
+        batch=_batch(request.args.get("batch", "")),
     )
+
+
+def _batch(given: str) -> str:
+    """Return the id of an import as it stands in the address; anything else means no filter."""
+    try:
+        return str(uuid.UUID(given))
+    except ValueError:
+        return ""
 
 
 def _list(wanted: Filter, endpoint: str, template: str) -> ResponseReturnValue:
@@ -188,6 +224,7 @@ def _list(wanted: Filter, endpoint: str, template: str) -> ResponseReturnValue:
         labels=LABELS,
         tones=TONES,
         shown_filters=[("", _("全部状态")), *((s.value, LABELS[s]) for s in SHOWN_FILTERS), ("failed", _("制证失败"))],
+        origin_filters=[("", _("全部来源")), *((one.value, text) for one, text in ORIGINS.items())],
         scheme_filters=[
             ("", _("全部类型")),
             *((code, in_language(zh, en)) for code, zh, en in scheme_choices(web.db())),
@@ -231,6 +268,15 @@ def staff_pdf(certificate_id: uuid.UUID) -> ResponseReturnValue:
     return _file(row)
 
 
+@blueprint.get("/tenant/certificates/<uuid:certificate_id>/photo")
+@web.requires(P.READ_STAFF)
+def staff_photo(certificate_id: uuid.UUID) -> ResponseReturnValue:
+    """Show the photo of an imported certificate of one's staff."""
+    row = access_certificate(web.db(), certificate_id)
+    web.note_personal_read("certificate", row.id, file=True)
+    return _photo(row)
+
+
 def _regulator_filter() -> Filter:
     return _wanted().within(web.actor().scope)
 
@@ -266,6 +312,15 @@ def regulator_pdf(certificate_id: uuid.UUID) -> ResponseReturnValue:
     row = access_certificate(web.db(), certificate_id)
     web.note_personal_read("certificate", row.id, file=True)
     return _file(row)
+
+
+@blueprint.get("/regulator/certificates/<uuid:certificate_id>/photo")
+@web.requires(P.SUPERVISE)
+def regulator_photo(certificate_id: uuid.UUID) -> ResponseReturnValue:
+    """Show the photo of an imported certificate in scope."""
+    row = access_certificate(web.db(), certificate_id)
+    web.note_personal_read("certificate", row.id, file=True)
+    return _photo(row)
 
 
 @blueprint.post("/regulator/certificates/<uuid:certificate_id>/status")

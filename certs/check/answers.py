@@ -12,10 +12,11 @@ from flask import jsonify, make_response, render_template
 from flask.typing import ResponseReturnValue
 
 from certs.check import page
-from certs.check.queries import MALFORMED, UNKNOWN, Decided, PublicFacts
+from certs.check.queries import MALFORMED, UNKNOWN, Checked, PublicFacts
 from certs.errors import UnknownCertificate
 from certs.forms import FindForm
-from certs.rules import Shown
+from certs.labels import IMPORTED_NOTE
+from certs.rules import Origin, Shown
 from lms.core import clock, web
 from lms.core.i18n import gettext as _
 
@@ -51,8 +52,9 @@ def unavailable() -> ResponseReturnValue:
     return answer
 
 
-def facts_as_text(facts: PublicFacts, decided: Decided | None, public_id: str, language: str) -> page.Facts:
+def facts_as_text(facts: PublicFacts, checked: Checked, public_id: str, language: str) -> page.Facts:
     """Return the values of the page in the reader's language."""
+    decided, imported = checked.decided, checked.imported
     english = language == "en"
     licence = facts.licence_number
     if licence and facts.licence_valid_until:
@@ -74,11 +76,13 @@ def facts_as_text(facts: PublicFacts, decided: Decided | None, public_id: str, l
         checked=clock.now().astimezone(zone).strftime("%Y-%m-%d %H:%M:%S"),
         decided=" · ".join(filter(None, (day, reason))),
         successor=decided.successor if decided else "",
+        issued_on=str(imported.issued_on) if imported else "",
     )
 
 
-def facts_as_json(facts: PublicFacts, shown: Shown, decided: Decided | None, public_id: str) -> dict[str, Any]:
+def checked_as_json(facts: PublicFacts, shown: Shown, checked: Checked, public_id: str) -> dict[str, Any]:
     """Return the answer that openapi.json promises."""
+    decided, imported = checked.decided, checked.imported
     return {
         "status": shown.value,
         "public_id": public_id,
@@ -97,6 +101,9 @@ def facts_as_json(facts: PublicFacts, shown: Shown, decided: Decided | None, pub
         "reason": decided.reason_zh if decided else None,
         "reason_en": decided.reason_en if decided else None,
         "successor": (decided.successor or None) if decided else None,
+        "origin": (Origin.IMPORTED if imported else Origin.ISSUED).value,
+        "issued_on": imported.issued_on.isoformat() if imported else None,
+        "origin_note": str(IMPORTED_NOTE) % {"issuer": facts.issuer_name} if imported else None,
     }
 
 

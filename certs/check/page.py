@@ -12,7 +12,7 @@ from functools import lru_cache
 from flask import render_template
 from flask_babel import force_locale
 
-from certs.labels import LABELS, TONES, VERDICTS
+from certs.labels import IMPORTED_NOTE, IMPORTED_TEXTS, LABELS, TONES, VERDICTS
 from certs.rules import Shown
 from lms.core.skeleton import Skeleton, mark
 
@@ -33,20 +33,24 @@ class Facts:
     checked: str
     decided: str
     successor: str
+    issued_on: str
 
 
 _NAMES = tuple(field.name for field in fields(Facts))
 
 
-def draw(facts: Facts, shown: Shown, *, language: str, theme: str) -> str:
+def draw(facts: Facts, shown: Shown, *, imported: bool, language: str, theme: str) -> str:
     """Return the page with the facts escaped into it."""
-    return _skeleton(shown, language, theme).fill({name: getattr(facts, name) or "—" for name in _NAMES})
+    skeleton = _skeleton(shown, imported, language, theme)
+    return skeleton.fill({name: getattr(facts, name) or "—" for name in _NAMES})
 
 
-@lru_cache(maxsize=64)
-def _skeleton(shown: Shown, language: str, theme: str) -> Skeleton:
+@lru_cache(maxsize=128)
+def _skeleton(shown: Shown, imported: bool, language: str, theme: str) -> Skeleton:  # noqa: FBT001 - a key of the cache
     """Draw the page with marks in place of the values and cut it there."""
     title, text = VERDICTS[shown]
+    if imported:
+        text = IMPORTED_TEXTS.get(shown, text)
     marked = Facts(*(mark(name) for name in _NAMES))
     with force_locale(language):
         page = render_template(
@@ -55,6 +59,7 @@ def _skeleton(shown: Shown, language: str, theme: str) -> Skeleton:
             title=title,
             text=text,
             shown=shown.value,
+            note=str(IMPORTED_NOTE) % {"issuer": marked.issuer} if imported else "",
             tone=TONES[shown],
             label=LABELS[shown],
             theme=theme,

@@ -61,17 +61,25 @@ class Decided:
 
 
 @dataclass(frozen=True, slots=True)
+class Imported:
+    """An earlier system issued the certificate, on this day; it was entered here only."""
+
+    issued_on: date
+
+
+@dataclass(frozen=True, slots=True)
 class Checked:
     """The answer to one check. ``facts`` and ``shown`` are None for what does not exist.
 
     ``unknown`` then says how often this visitor lately asked for what does not exist. ``decided``
-    stands where a decision, not the calendar, took the certificate out of force.
+    stands where a decision, not the calendar, took the certificate out of force; ``imported`` where it is not ours.
     """
 
     facts: PublicFacts | None
     shown: Shown | None
     unknown: int = 0
     decided: Decided | None = None
+    imported: Imported | None = None
 
     @property
     def is_guessing(self) -> bool:
@@ -101,7 +109,9 @@ def check_now(database: Database, visitor: Visitor, public_id: str, today: date)
     found = json.loads(answer or b"{}")
     if "facts" not in found:
         return Checked(None, None, found["unknown"])
-    return Checked(_facts(found["facts"]), Shown(found["shown"]), decided=_decided(found.get("decided")))
+    given = found.get("imported")
+    imported = Imported(date.fromisoformat(given["issued_on"])) if given else None
+    return Checked(_facts(found["facts"]), Shown(found["shown"]), 0, _decided(found.get("decided")), imported)
 
 
 def _decided(given: dict[str, Any] | None) -> Decided | None:

@@ -79,13 +79,14 @@ def check(public_id: str, payload: str = "") -> ResponseReturnValue:  # noqa: AR
     if facts is None or shown is None:
         return answers.unknown(wanted)
     if web.wants_json():
-        return jsonify(answers.facts_as_json(facts, shown, checked.decided, wanted))
+        return jsonify(answers.checked_as_json(facts, shown, checked, wanted))
     language = _language()
     theme = request.cookies.get("theme", "")
     response = Response(
         page.draw(
-            answers.facts_as_text(facts, checked.decided, wanted, language),
+            answers.facts_as_text(facts, checked, wanted, language),
             shown,
+            imported=checked.imported is not None,
             language=language,
             theme=theme if theme in THEMES else "auto",
         )

@@ -57,12 +57,21 @@ def expected_leaf(event: StatusEvent, certificate: Certificate) -> bytes:
     """Return the entry that this step of this certificate must have left in the log."""
     if event.old_status:
         return rules.status_leaf(event_facts(event))
-    return rules.issue_leaf(certificate_facts(certificate), event_id=event.id, at=event.at)
+    entry = rules.issue_leaf if certificate.origin == rules.Origin.ISSUED else rules.import_leaf
+    return entry(certificate_facts(certificate), event_id=event.id, at=event.at)
 
 
 def add_issue_leaf(session: Session, facts: Mapping[str, Any], event_id: uuid.UUID, at: datetime) -> None:
     """Leave the pending entry of an issue in the caller's transaction."""
     _add(session, "issue", facts["id"], event_id, rules.issue_leaf(facts, event_id=event_id, at=at), at)
+
+
+def import_leaves(entries: Sequence[tuple[Mapping[str, Any], uuid.UUID]], at: datetime) -> list[dict[str, Any]]:
+    """Return the pending entries of imported certificates, facts and first step of each, as rows to insert."""
+    return [
+        _leaf("import", facts["id"], event_id, rules.import_leaf(facts, event_id=event_id, at=at), at)
+        for facts, event_id in entries
+    ]
 
 
 def add_status_leaf(session: Session, event: Mapping[str, Any]) -> None:
@@ -71,17 +80,19 @@ def add_status_leaf(session: Session, event: Mapping[str, Any]) -> None:
 
 
 def _add(session: Session, kind: str, certificate_id: uuid.UUID, leaf_id: uuid.UUID, data: bytes, at: datetime) -> None:
-    add_row(
-        session,
-        Leaf,
-        id=leaf_id,
-        seq=None,
-        kind=kind,
-        certificate_id=certificate_id,
-        leaf_data=data,
-        leaf_hash=tree.leaf_hash(data),
-        at=at,
-    )
+    add_row(session, Leaf, **_leaf(kind, certificate_id, leaf_id, data, at))
+
+
+def _leaf(kind: str, certificate_id: uuid.UUID, leaf_id: uuid.UUID, data: bytes, at: datetime) -> dict[str, Any]:
+    return {
+        "id": leaf_id,
+        "seq": None,
+        "kind": kind,
+        "certificate_id": certificate_id,
+        "leaf_data": data,
+        "leaf_hash": tree.leaf_hash(data),
+        "at": at,
+    }
 
 
 def sequence(services: Services) -> int:

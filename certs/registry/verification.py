@@ -28,6 +28,7 @@ from certs.registry import rules as tree
 from certs.registry.notes import VerifierKey, cosignature_of, read_verifier_key
 from certs.registry.operations import expected_leaf
 from certs.registry.rules import CheckpointInvalidError, StoredHash
+from certs.rules import Origin
 from lms.core import clock
 from lms.core.sealing import Verdict
 from lms.core.services import Services
@@ -35,6 +36,8 @@ from lms.core.storage import ObjectMissing
 from lms.core.tenancy import AUDIT_SCOPE
 
 BATCH = 1_000
+# The kind of the first entry of a certificate: nothing imported passes for issued, nor the other way round.
+ENTERED_BY = {Origin.ISSUED.value: "issue", Origin.IMPORTED.value: "import"}
 MAX_PENDING_AGE = timedelta(seconds=60)
 _LEAVES = (
     select(Leaf, StatusEvent, Certificate)
@@ -174,7 +177,7 @@ def _check_leaf(place: int, leaf: Leaf, event: StatusEvent | None, certificate: 
         raise BrokenError(f"status event {leaf.id} of certificate {certificate.id} was deleted")
     if (
         expected_leaf(event, certificate) != bytes(leaf.leaf_data)
-        or (leaf.kind == "issue") != (not event.old_status)
+        or leaf.kind != ("status" if event.old_status else ENTERED_BY[certificate.origin])
         or leaf.at != event.at
     ):
         raise BrokenError(
@@ -196,11 +199,9 @@ def _check_unlogged(session: Session) -> None:
     )
     if lost:
         raise BrokenError(f"status event {lost} has no leaf")
+    entered = select(Leaf.id).where(Leaf.certificate_id == Certificate.id, Leaf.kind.in_(ENTERED_BY.values()))
     unlogged = session.scalar(
-        select(Certificate.id)
-        .where(Certificate.state == "issued")
-        .where(~select(Leaf.id).where(Leaf.certificate_id == Certificate.id, Leaf.kind == "issue").exists())
-        .limit(1)
+        select(Certificate.id).where(Certificate.state == "issued").where(~entered.exists()).limit(1)
     )
     if unlogged:
         raise BrokenError(f"certificate {unlogged} has no leaf")
@@ -245,7 +246,7 @@ def _check_look_ups(session: Session) -> None:
 def _check_files(services: Services, session: Session) -> None:
     query = (
         select(Certificate.id, Certificate.pdf_key, Certificate.pdf_sha256)
-        .where(Certificate.state == "issued")
+        .where(Certificate.state == "issued", Certificate.origin == Origin.ISSUED.value)
         .order_by(Certificate.id)
         .execution_options(yield_per=BATCH)
     )

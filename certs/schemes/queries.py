@@ -26,3 +26,9 @@ def scheme_choices(session: Session) -> list[tuple[str, str, str]]:
     rows = session.execute(select(Scheme.code, Scheme.name_zh, Scheme.name_en).order_by(Scheme.code, Scheme.version))
     newest = {code: (code, name_zh, name_en) for code, name_zh, name_en in rows}
     return list(newest.values())
+
+
+def schemes_in_force(session: Session, on: date) -> dict[str, Scheme]:
+    """Return the newest version in force on the day of every scheme, by code."""
+    rows = session.scalars(select(Scheme).where(Scheme.effective_from <= on).order_by(Scheme.code, Scheme.version))
+    return {row.code: row for row in rows}

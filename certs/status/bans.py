@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from datetime import date
 
-from sqlalchemy import insert, select
+from sqlalchemy import ARRAY, Uuid, any_, insert, literal, select
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -52,6 +53,18 @@ def bar(session: Session, actor: Actor, proposal: Proposal) -> None:
 def ban_in_force(session: Session, person_id: uuid.UUID, scheme_code: str, on: date) -> Ban | None:
     """Return the ban that keeps a person from a scheme on a day, the longest of several, or None."""
     return _longest(session, Ban.scheme_code == scheme_code, person_id, on)
+
+
+def banned_among(session: Session, people: Sequence[uuid.UUID], on: date) -> frozenset[tuple[uuid.UUID, str]]:
+    """Return who of many is kept from which scheme on a day."""
+    if not people:
+        return frozenset()
+    rows = session.execute(
+        select(Ban.person_id, Ban.scheme_code)
+        .where(Ban.person_id == any_(literal(list(people), ARRAY(Uuid))), Ban.from_on <= on)
+        .where(Ban.until_on.is_(None) | (Ban.until_on >= on))
+    )
+    return frozenset((person_id, scheme_code) for person_id, scheme_code in rows)
 
 
 def ban_from_programme(session: Session, person_id: uuid.UUID, programme_code: str, on: date) -> Ban | None:

@@ -13,10 +13,10 @@ from sqlalchemy.orm import Session
 import lms.accounts.api as accounts
 from certs import rules
 from certs.access import access_certificate
-from certs.errors import CaseClosed, CorrectionOpen, NotCorrectable, NothingToCorrect
+from certs.errors import CaseClosed, CorrectionOpen, ImportedElsewhere, NotCorrectable, NothingToCorrect
 from certs.issue.operations import enter, new_numbers
 from certs.models import Certificate, Scheme
-from certs.rules import CorrectionKind, Decision, Status
+from certs.rules import CorrectionKind, Decision, Origin, Status
 from certs.status.access import access_case
 from certs.status.cases import TELL_TASK, case_columns
 from certs.status.models import Correction
@@ -54,9 +54,11 @@ def request_correction(session: Session, actor: Actor, certificate_id: uuid.UUID
     """Ask for a correction, as the holder or as the present employer; return the request's id.
 
     A change of employer is to the organisation that the actor acts for. Raises NotFound outside
-    the scope, NotCorrectable, NothingToCorrect, CorrectionOpen.
+    the scope, ImportedElsewhere, NotCorrectable, NothingToCorrect, CorrectionOpen.
     """
     row = access_certificate(session, certificate_id)
+    if row.origin != Origin.ISSUED:
+        raise ImportedElsewhere
     if row.state != "issued" or row.status != Status.VALID:
         raise NotCorrectable
     if actor.person_id is None:

@@ -148,6 +148,7 @@ def _announce(session: Session, row: Certificate, event: dict[str, Any]) -> None
             old_status=event["old_status"],
             new_status=event["new_status"],
             at=event["at"],
+            origin=row.origin,
         ),
     )
 

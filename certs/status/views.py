@@ -17,7 +17,7 @@ from certs.access import P, access_certificate
 from certs.errors import CaseInvalid
 from certs.labels import LABELS
 from certs.models import Certificate
-from certs.rules import CorrectionKind, Decision, Outcome, ProposalKind, Status, allowed_decisions, next_status
+from certs.rules import CorrectionKind, Decision, Origin, Outcome, ProposalKind, Status, allowed_decisions, next_status
 from certs.status import corrections, labels, objections, proposals, queries, tasks
 from certs.status.access import access_case
 from certs.status.forms import CorrectionForm, ObjectionForm, ProposalForm, VerdictForm
@@ -213,7 +213,9 @@ def sections_of(session: Session, row: Certificate, history: Sequence[Any]) -> d
 
 
 def _is_correctable(row: Certificate, asked: Sequence[Correction]) -> bool:
-    return row.status == Status.VALID and not any(case.state in {"open", "approved"} for case in asked)
+    # What others issued they correct themselves.
+    is_ours = row.origin == Origin.ISSUED and row.status == Status.VALID
+    return is_ours and not any(case.state in {"open", "approved"} for case in asked)
 
 
 def _open_to_officials(session: Session, row: Certificate) -> dict[str, Any]:

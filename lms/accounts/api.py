@@ -19,6 +19,7 @@ from lms.accounts.operations import (
     Registered,
     employ,
     end_employment,
+    known_people,
     register_department,
     register_enterprise,
     register_people,
@@ -53,9 +54,10 @@ from lms.accounts.queries import (
     rule,
     workplace_of,
 )
+from lms.accounts.rules import id_facts, mask_id_number, name_fault, normalise_id_number, normalise_name
 from lms.accounts.sign_in.operations import issue_activation_code, issue_activation_codes, open_account
 from lms.accounts.sign_in.roles import grant_role, revoke_role
-from lms.accounts.staff.workbooks import check_workbook
+from lms.accounts.staff.workbooks import check_workbook, id_cell_fault, years_after_birth
 
 __all__ = [
     "EmploymentView",
@@ -88,12 +90,19 @@ __all__ = [
     "enterprises",
     "grant_role",
     "has_biometric_consent",
+    "id_cell_fault",
+    "id_facts",
     "identity_path",
     "industries",
     "industry_name",
     "issue_activation_code",
     "issue_activation_codes",
+    "known_people",
     "last_passed_verification",
+    "mask_id_number",
+    "name_fault",
+    "normalise_id_number",
+    "normalise_name",
     "open_account",
     "person_facts",
     "portrait_bytes",
@@ -113,4 +122,5 @@ __all__ = [
     "rule",
     "verify_face",
     "workplace_of",
+    "years_after_birth",
 ]

@@ -20,6 +20,7 @@ from supervision.figures.models import Delta
 from supervision.figures.rules import month_of
 
 IN_FORCE = "valid"
+ISSUED_HERE = "issued"
 
 
 def _add(
@@ -157,7 +158,9 @@ def count_attempt(session: Session, event: AttemptGraded) -> None:
 
 
 def count_certificate(session: Session, event: CertificateIssued) -> None:
-    """One more certificate in the month of its issue."""
+    """One more certificate in the month of its issue. What others issued is imported, no fruit of training here."""
+    if event.origin != ISSUED_HERE:
+        return
     _add(
         session,
         tenant_id=event.tenant_id,
@@ -172,7 +175,7 @@ def count_certificate(session: Session, event: CertificateIssued) -> None:
 def count_status_change(session: Session, event: CertificateStatusChanged) -> None:
     """One less when a certificate is withdrawn, one more when it is in force again."""
     movement = int(event.new_status == IN_FORCE) - int(event.old_status == IN_FORCE)
-    if movement:
+    if movement and event.origin == ISSUED_HERE:
         _add(
             session,
             tenant_id=event.tenant_id,

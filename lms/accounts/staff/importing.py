@@ -66,10 +66,6 @@ class Taken:
     refused: tuple[Fault, ...]
 
 
-FIND_PEOPLE = text(
-    "select id_number_digest, id, name from accounts_person where id_number_digest = any(array("
-    "select decode(g.digest, 'hex') from json_array_elements_text(cast(:digests as json)) as g(digest)))"
-)
 EMPLOYMENT_COLUMNS = ("employment", "post", "department", "phone_sealed", "phone_masked", "hired_on")
 # One statement brings a chunk: no id has to come back for the next. The last four characters of
 # a number are the last of its mask.
@@ -121,7 +117,7 @@ def compare(session: Session, tenant_id: uuid.UUID, candidates: Sequence[Candida
     """
     digest = services_of(session).vault.digest
     digests = [digest(candidate.id_number, kind=accounts.ID_NUMBER) for candidate in candidates]
-    found = session.execute(FIND_PEOPLE, {"digests": json.dumps([one.hex() for one in digests])})
+    found = session.execute(accounts.FIND_PEOPLE, {"digests": json.dumps([one.hex() for one in digests])})
     known = {bytes(row.id_number_digest): (row.id, row.name) for row in found}
     present = _present(session, tenant_id, [person_id for person_id, _name in known.values()]) if known else {}
     return [

@@ -1,9 +1,14 @@
-"""Workbooks of other rooms pass the same guard as rosters."""
+"""Lists of other rooms: their workbooks pass the same guard as rosters, their id numbers the same rules."""
 
 from __future__ import annotations
 
+from datetime import date
+
+from lms.accounts import rules as base
+from lms.accounts.staff import rules
 from lms.accounts.staff.limits import limits
 from lms.core.spreadsheets import guard
+from lms.core.spreadsheets.cells import Cell
 
 
 def check_workbook(data: bytes) -> None:
@@ -13,3 +18,16 @@ def check_workbook(data: bytes) -> None:
     unpacking to too much, or with cells so far away that laying them out would fill the memory.
     """
     guard.check_workbook(data, limits())
+
+
+def id_cell_fault(cell: Cell, number: str, today: date) -> str | None:
+    """Return the code of what is wrong with an id number (GB 11643), or None; ``number`` is the cell normalised.
+
+    The codes are those of rosters, from ``id_missing`` to ``id_check_digit``.
+    """
+    return rules.id_fault(cell, number, today=today, limits=limits())
+
+
+def years_after_birth(id_number: str, years: int) -> date:
+    """Return the birthday on which the holder of a valid id number becomes ``years`` old."""
+    return rules.years_later(base.birth_date_of(id_number), years)

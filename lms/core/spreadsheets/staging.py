@@ -26,15 +26,15 @@ class SealedParts:
     def put(self, part: str, plain: bytes) -> None:
         """Keep a part, replacing an older one."""
         sealed = self.services.vault.encrypt(plain, context=self._context(part))
-        self.services.storage.put(self._key(part), sealed)
+        self.services.storage.put(self.key(part), sealed)
 
     def get(self, part: str) -> bytes:
         """Return a part. Raises ObjectMissing."""
-        return self.services.vault.decrypt(self.services.storage.get(self._key(part)), context=self._context(part))
+        return self.services.vault.decrypt(self.services.storage.get(self.key(part)), context=self._context(part))
 
     def delete(self, part: str) -> None:
         """Delete a part that may be gone already."""
-        self.services.storage.delete(self._key(part))
+        self.services.storage.delete(self.key(part))
 
     def put_rows(self, part: str, rows: Sequence[Sequence[object]]) -> None:
         """Keep rows of plain values."""
@@ -64,7 +64,8 @@ class SealedParts:
         for chunk in range(chunks):
             self.delete(f"bad-{chunk}")
 
-    def _key(self, part: str) -> str:
+    def key(self, part: str) -> str:
+        """Return where storage keeps a part."""
         return f"{self.folder}/{self.import_id}/{part}"
 
     def _context(self, part: str) -> str:

@@ -1,0 +1,263 @@
+"""Pages of imports: upload, preview, progress, result, and the list of them."""
+
+from __future__ import annotations
+
+import contextlib
+import uuid
+from dataclasses import replace
+from urllib.parse import urlencode
+
+from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from certs.access import P
+from certs.errors import ImportNotReady, PhotosRefused, SourceMissing, WithdrawReasonMissing
+from certs.imports import operations, queries, staging, texts
+from certs.imports.access import access_import
+from certs.imports.adapters.photos import check_photos
+from certs.imports.limits import limits
+from certs.imports.rules import COLUMNS, REQUIRED
+from certs.schemes.queries import schemes_in_force
+from lms.core import clock, ids, jobs, queue, web
+from lms.core.errors import Forbidden, TooLarge
+from lms.core.i18n import gettext as _
+from lms.core.i18n import in_language
+from lms.core.pages import download
+from lms.core.spreadsheets import files, guard
+from lms.core.spreadsheets.errors import EmptyFile, SheetRefused, refusal_text
+from lms.core.spreadsheets.staging import SOURCE
+from lms.core.tenancy import ALL
+
+blueprint = Blueprint(
+    "certs_imports", __name__, template_folder="../templates", url_prefix="/regulator/certificate-imports"
+)
+FORM_BYTES = 64 * 1024
+"""What a form adds around the files: boundaries, the token, names."""
+REFUSALS = (SheetRefused, PhotosRefused, SourceMissing, TooLarge)
+STARRED = [column in REQUIRED for column in COLUMNS]
+
+
+def _tenant_id() -> uuid.UUID:
+    found = web.actor().tenant_id
+    if found is None:
+        raise Forbidden
+    return found
+
+
+def _schemes() -> dict[str, str]:
+    """Return the names of the certificate types that the department oversees, by code."""
+    today, allowed = clock.today(web.services().settings.timezone), web.actor().scope.schemes
+    found = schemes_in_force(web.db(), today)
+    return {
+        code: in_language(one.name_zh, one.name_en) for code, one in found.items() if allowed == ALL or code in allowed
+    }
+
+
+def _start_page(refusal: str = "", status: int = 200) -> ResponseReturnValue:
+    q, state = request.args.get("q", "").strip()[:60], request.args.get("state", "")
+    kept = {key: value for key, value in (("q", q), ("state", state)) if value}
+    with web.transaction(read_only=True) as session:
+        page = queries.import_page(session, _tenant_id(), q, state, request.args.get("cursor"))
+        page = replace(page, url=lambda cursor: f"{url_for('.start')}?{urlencode({**kept, 'cursor': cursor or ''})}")
+        shown = render_template(
+            "certs/imports.html",
+            page=page,
+            refusal=refusal,
+            source=request.form.get("source", "")[:60],
+            states=texts.STATE_TEXTS,
+            state_filters=[("", _("全部状态")), *((code, text) for code, (text, _tone) in texts.STATE_TEXTS.items())],
+            q=q,
+            state=state,
+            kept=urlencode(kept),
+            limits=limits(),
+        )
+    return shown, status
+
+
+@blueprint.get("")
+@web.requires(P.IMPORT)
+@web.own_transactions
+def start() -> ResponseReturnValue:
+    """Show the upload form and the imports so far."""
+    return _start_page()
+
+
+@blueprint.post("")
+@web.requires(P.IMPORT)
+@web.own_transactions
+def upload() -> ResponseReturnValue:
+    """Take a list and its photos: look at their content, seal them away, queue their check."""
+    try:
+        given, data, photos = _read_upload()
+    except REFUSALS as refusal:
+        return _start_page(refusal.text(), refusal.status)
+    parts = staging.parts(web.services(), given.import_id)
+    try:
+        parts.put(SOURCE, data)
+        if photos:
+            parts.put(staging.PHOTOS, photos)
+        with web.transaction() as session:
+            operations.add_import(session, web.actor(), given)
+    except BaseException:
+        staging.forget(parts, 0, taken=0, bad_too=False)
+        raise
+    return redirect(url_for(".one", import_id=given.import_id))
+
+
+def _read_upload() -> tuple[operations.Upload, bytes, bytes]:
+    """Read the form; raises REFUSALS. The files are judged by their content, names being no evidence."""
+    bounds = limits()
+    if (request.content_length or 0) > bounds.max_upload_bytes + bounds.max_photos_bytes + FORM_BYTES:
+        raise TooLarge(limit_mb=(bounds.max_upload_bytes + bounds.max_photos_bytes) >> 20)
+    data, name = _read_file("file", bounds.max_upload_bytes)
+    photos, photos_name = _read_file("photos", bounds.max_photos_bytes)
+    source = operations.source_name(request.form.get("source", ""))
+    if not name:
+        raise EmptyFile(_("请选择要上传的证书清单"))
+    kind = guard.sniff(data, bounds)
+    if photos_name:
+        check_photos(photos, bounds)
+    given = operations.Upload(
+        ids.new_id(),
+        source,
+        operations.safe_file_name(name),
+        kind,
+        operations.digest_of(data),
+        operations.safe_file_name(photos_name) if photos_name else "",
+    )
+    return given, data, photos
+
+
+def _read_file(field: str, limit: int) -> tuple[bytes, str]:
+    """Return content and name of an uploaded file, both empty where none was chosen. Raises TooLarge."""
+    file = request.files.get(field)
+    if file is None:
+        return b"", ""
+    with contextlib.closing(file):
+        data = file.stream.read(limit + 1) if file.filename else b""
+    if len(data) > limit:
+        raise TooLarge(limit_mb=limit >> 20)
+    return data, file.filename or ""
+
+
+@blueprint.get("/template.xlsx")
+@web.requires(P.IMPORT)
+def template() -> ResponseReturnValue:
+    """Hand out an empty list with the headings and a sheet of notes."""
+    notes = [
+        _("标 * 的列必填；证件类型、初次发证日期、照片文件名可以留空。列的顺序不限。"),
+        _("证件号码列已设为文本格式；从别处粘贴时请选择“只保留文本”，否则末几位会丢失。"),
+        _("日期按 2024-03-01 填写。已过期的证书也可以导入，登记后显示为过期。"),
+        _("照片可打包为一个 .zip 一并上传，照片以证书编号或证件号码命名，或在照片文件名列写明。"),
+        _("相同的证书不会重复登记；编号相同而内容不同的行会被拒绝。"),
+        _("可用的证书类型：%(schemes)s", schemes="、".join(_schemes().values())),
+    ]
+    heads = [
+        f"{texts.COLUMN_TEXTS[column]}{'*' if starred else ''}"
+        for column, starred in zip(COLUMNS, STARRED, strict=True)
+    ]
+    data = files.table_bytes(_("证书清单"), heads, [], notes)
+    return download(data, _("证书导入模板.xlsx"), files.XLSX_MIMETYPE)
+
+
+@blueprint.post("/export")
+@web.requires(P.IMPORT)
+def export() -> ResponseReturnValue:
+    """Export the list of imports, as it is filtered, by a job."""
+    session, actor = web.db(), web.actor()
+    q, state = request.args.get("q", "").strip()[:60], request.args.get("state", "")[:20]
+    job_id = jobs.start(session, actor, operations.EXPORT, _("导出证书导入记录"))
+    queue.enqueue(session, operations.EXPORT, job_id=str(job_id), tenant_id=str(_tenant_id()), q=q, state=state)
+    return redirect(url_for("core.job", job_id=job_id))
+
+
+@blueprint.get("/<uuid:import_id>")
+@web.requires(P.IMPORT)
+def one(import_id: uuid.UUID) -> ResponseReturnValue:
+    """Show an import in the state that it is in: progress, preview or result."""
+    return _page(import_id)
+
+
+def _page(import_id: uuid.UUID, refusal: str = "") -> str:
+    session = web.db()
+    found = access_import(session, web.actor(), import_id)
+    column, code = request.args.get("column", ""), request.args.get("code", "")
+    faults = queries.fault_page(session, found, column=column, code=code, cursor=request.args.get("cursor"))
+    kept = {"column": column, "code": code}
+    address = url_for(".one", import_id=import_id)
+    faults = replace(faults, url=lambda cursor: f"{address}?{urlencode({**kept, 'cursor': cursor or ''})}#faults")
+    preview = queries.first_good_rows(session, found)
+    if preview:
+        web.note_personal_read("import", import_id, fields=["name", "id_number_masked"])
+    return render_template(
+        "certs/import.html",
+        one=found,
+        job=jobs.access_job(session, found.job_id),
+        state=texts.STATE_TEXTS[found.state],
+        refusal=refusal or (_refusal(found.refusal_code, found.refusal_data) if found.refusal_code else ""),
+        preview=preview,
+        today=clock.today(web.services().settings.timezone),
+        schemes=_schemes(),
+        faults=faults,
+        counts=queries.fault_counts(session, found),
+        columns=[(name, str(text)) for name, text in texts.COLUMN_TEXTS.items()],
+        column=column,
+        code=code,
+    )
+
+
+def _refusal(code: str, data: dict[str, object]) -> str:
+    return PhotosRefused(**data).text() if code == PhotosRefused.code else refusal_text(code, data)
+
+
+@blueprint.get("/<uuid:import_id>/progress")
+@web.requires(P.IMPORT)
+def progress(import_id: uuid.UUID) -> ResponseReturnValue:
+    """Show how far the job is; once it is over the page loads itself again."""
+    found = access_import(web.db(), web.actor(), import_id)
+    page = render_template("certs/_import_progress.html", one=found, job=jobs.access_job(web.db(), found.job_id))
+    response = current_app.make_response(page)
+    if found.state not in {"checking", "importing", "withdrawing"}:
+        response.headers["HX-Refresh"] = "true"
+    return response
+
+
+@blueprint.post("/<uuid:import_id>/confirm")
+@web.requires(P.IMPORT)
+def confirm(import_id: uuid.UUID) -> ResponseReturnValue:
+    """Take the good rows over."""
+    operations.confirm_import(web.db(), web.actor(), import_id)
+    return redirect(url_for(".one", import_id=import_id))
+
+
+@blueprint.post("/<uuid:import_id>/cancel")
+@web.requires(P.IMPORT)
+def cancel(import_id: uuid.UUID) -> ResponseReturnValue:
+    """Stop an import."""
+    operations.cancel_import(web.db(), web.actor(), import_id)
+    flash(_("已取消导入；已经登记的证书保留"), "info")
+    return redirect(url_for(".one", import_id=import_id))
+
+
+@blueprint.post("/<uuid:import_id>/withdraw")
+@web.requires(P.DECIDE)
+def withdraw(import_id: uuid.UUID) -> ResponseReturnValue:
+    """Cancel every certificate that the import brought, for a reason."""
+    try:
+        operations.withdraw_import(web.db(), web.actor(), import_id, request.form.get("reason", ""))
+    except WithdrawReasonMissing as refusal:
+        return _page(import_id, refusal.text()), refusal.status
+    return redirect(url_for(".one", import_id=import_id))
+
+
+@blueprint.post("/<uuid:import_id>/bad-rows")
+@web.requires(P.IMPORT)
+def bad_rows(import_id: uuid.UUID) -> ResponseReturnValue:
+    """Write the bad rows with their reasons to a file by a job."""
+    session, actor = web.db(), web.actor()
+    found = access_import(session, actor, import_id)
+    if not found.rows_bad or found.files_forgotten_at or found.state in {"checking", "refused"}:
+        raise ImportNotReady
+    job_id = jobs.start(session, actor, operations.BAD_ROWS, _("错误行：%(name)s", name=found.file_name))
+    queue.enqueue(session, operations.BAD_ROWS, job_id=str(job_id), import_id=str(import_id))
+    return redirect(url_for("core.job", job_id=job_id))
