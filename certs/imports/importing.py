@@ -122,7 +122,7 @@ def take_over(session: Session, batch: CertificateImport, candidates: Sequence[C
     rows = _rows(session, batch, [one for one in fresh if one.row in owners], owners)
     won = _claim_numbers(session, list(rows.values()))
     refused += [Fault(row, "number", "number_held") for row, values in rows.items() if values["number"] not in won]
-    _enter(session, [values for values in rows.values() if values["number"] in won])
+    _enter(session, batch, [values for values in rows.values() if values["number"] in won])
     return Taken(len(won), tuple(refused))
 
 
@@ -206,11 +206,13 @@ def _claim_numbers(session: Session, rows: Sequence[dict[str, Any]]) -> set[str]
     return set(session.scalars(added))
 
 
-def _enter(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+def _enter(session: Session, batch: CertificateImport, rows: Sequence[dict[str, Any]]) -> None:
     if not rows:
         return
     at: datetime = rows[0]["issued_at"]
-    steps = [_first_step(values, event_id) for values, event_id in zip(rows, ids.new_ids(len(rows)), strict=True)]
+    steps = [
+        _first_step(batch, values, event_id) for values, event_id in zip(rows, ids.new_ids(len(rows)), strict=True)
+    ]
     names = [{"public_id": r["public_id"], "person_id": r["person_id"], "certificate_id": r["id"]} for r in rows]
     facts = [certificate_facts(Certificate(**values)) for values in rows]
     session.execute(insert(Certificate), rows)
@@ -222,7 +224,8 @@ def _enter(session: Session, rows: Sequence[dict[str, Any]]) -> None:
         _announce(session, values)
 
 
-def _first_step(values: Mapping[str, Any], event_id: uuid.UUID) -> dict[str, Any]:
+def _first_step(batch: CertificateImport, values: Mapping[str, Any], event_id: uuid.UUID) -> dict[str, Any]:
+    """Return the history's first row: who entered the certificate here, not who once issued it."""
     owner = ("person_id", "tenant_id", "region_code", "industry_code", "scheme_code")
     return {
         **{name: values[name] for name in owner},
@@ -234,8 +237,8 @@ def _first_step(values: Mapping[str, Any], event_id: uuid.UUID) -> dict[str, Any
         "reason_code": None,
         "reason_version": None,
         "proposal_id": None,
-        "actor_id": None,
-        "actor_name": values["issuer_name"],
+        "actor_id": batch.created_by,
+        "actor_name": batch.department_name,
         "at": values["issued_at"],
     }
 

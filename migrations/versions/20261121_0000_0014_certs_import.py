@@ -203,7 +203,14 @@ def _guard_imports() -> None:
     # The department that brought the list sees it and steers it; only the worker counts.
     mine = f"tenant_id = {families.TENANT}"
     families.enable("certs_import")
-    families.policy("certs_import", "region", "select, insert", mine)
+    families.policy("certs_import", "region", "select", mine)
+    # What a list brings stands under what the department oversees, whatever the list's row would like to say.
+    own_scope = (
+        f"region_code = {families.REGION_LO} and schemes = to_jsonb({families.SCHEMES}) and case when"
+        f" current_setting('app.industries', true) = '*' then industry_code = ''"
+        f" else industry_code = any({families.INDUSTRIES}) end"
+    )
+    families.policy("certs_import", "region", "insert", mine, check=f"{mine} and state = 'checking' and {own_scope}")
     families.policy(
         "certs_import",
         "region",

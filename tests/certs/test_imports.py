@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
+from sqlalchemy.exc import ProgrammingError
 
-from certs.imports import tasks
+from certs.imports import operations, tasks
 from certs.imports.limits import limits
 from certs.models import Certificate
 from certs.registry.operations import sequence_all
@@ -20,12 +27,14 @@ from certs.registry.verification import verify
 from certs.rules import Decision, ProposalKind
 from certs.status.proposals import NewProposal
 from lms.accounts.models import Person
+from lms.core import ids
 from lms.core.access import Role
 from lms.core.services import Services
 from lms.core.tenancy import WORKER_SCOPE
 from lms.core.web import AnzhengFlask
 from tests.accounts.staffing import job_file, read_xlsx
 from tests.certs import certificate_world as world
+from tests.certs.certificate_fixtures import signed
 from tests.certs.imports_desk import (
     HEADINGS,
     ISSUER,
@@ -38,10 +47,11 @@ from tests.certs.imports_desk import (
     open_import_desk,
     picture,
 )
-from tests.conftest import Worker
+from tests.conftest import Instance, Worker
 from tests.rosters import write_roster, wrong_check_digit
 
 Connection = psycopg.Connection[tuple[object, ...]]
+ROOT = Path(__file__).parents[2]
 AT = {heading: place for place, heading in enumerate(HEADINGS)}
 
 
@@ -262,6 +272,57 @@ def test_a_chunk_that_was_taken_is_not_taken_twice(
     tasks.take_over(desk.jobs, import_id=str(import_id))
     row = desk.import_row(import_id)
     assert (row.state, row.chunks_done, row.certificates_added, len(desk.certificates(import_id))) == ("done", 3, 5, 5)
+
+
+def test_killed_in_the_middle_and_run_again_each_row_is_entered_exactly_once(
+    desk: ImportDesk, instance: Instance, queue_worker: Worker, tmp_path: Path
+) -> None:
+    count = limits().chunk_rows + 100
+    rows = earlier(count)
+    import_id = desk.upload(list_bytes(tmp_path, rows))
+    queue_worker.drain()
+    desk.act(import_id, "confirm")
+    settings = instance.settings
+    environment = {
+        **os.environ,
+        "ANZHENG_ENV": "test",
+        "ANZHENG_HOME": str(settings.home),
+        "DATABASE_URL": instance.admin,
+        "ANZHENG_STORAGE_URL": settings.storage_url,
+    }
+    command = [sys.executable, "-m", "tests.certs.import_and_die", str(import_id), "2"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    row = desk.import_row(import_id)
+    assert (row.state, row.chunks_done, len(desk.certificates(import_id))) == ("importing", 1, limits().chunk_rows)
+    queue_worker.drain()
+    found = desk.certificates(import_id)
+    assert {one.number for one in found} == {str(row[3]) for row in rows}
+    assert (len(found), len({one.status_index for one in found})) == (count, count)
+    assert desk.import_row(import_id).certificates_added == count
+
+
+def test_a_department_cannot_place_a_list_outside_its_scope(desk: ImportDesk, services: Services) -> None:
+    actor = world.official_actor(desk.jobs)
+    upload = operations.Upload(ids.new_id(), SOURCE, "x.csv", "csv", "0" * 64)
+    with services.db.transaction(actor.scope) as session:
+        operations.add_import(session, actor, upload)
+    wider = replace(actor, scope=replace(actor.scope, region_lo=410000, schemes=("other",)))
+    other = replace(upload, import_id=ids.new_id())
+    with pytest.raises(ProgrammingError, match="row-level security"), services.db.transaction(actor.scope) as session:
+        operations.add_import(session, wider, other)
+
+
+def test_a_file_by_the_same_number_is_never_called_ours(imported: Certificate, client: FlaskClient) -> None:
+    pdf = signed(number=imported.number, holder_name=imported.holder_name)
+    answer = client.post(
+        "/verify",
+        data={"file": (io.BytesIO(pdf), f"{imported.number}.pdf")},
+        headers={"Accept": "application/json"},
+    )
+    found = answer.json
+    assert found["verdict"] in {"refused", "undetermined"}
+    assert imported.public_id not in answer.text
 
 
 def test_a_wrong_file_or_source_is_refused_with_its_reason(desk: ImportDesk, tmp_path: Path) -> None:
