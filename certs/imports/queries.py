@@ -14,6 +14,7 @@ from certs.imports import staging
 from certs.imports.models import CertificateImport, CertificateImportFault
 from certs.imports.rules import COLUMNS, Candidate
 from certs.imports.texts import COLUMN_TEXTS, FAULT_KINDS, STATE_TEXTS, fault_text
+from certs.models import Certificate
 from lms.core.i18n import lazy_gettext as _
 from lms.core.paging import Page, paginate
 from lms.core.services import services_of
@@ -121,3 +122,9 @@ def first_good_rows(session: Session, one: CertificateImport) -> Sequence[Candid
     if one.state != "ready" or not one.chunks_total:
         return ()
     return staging.good(staging.parts(services_of(session), one.id), 0)[:PREVIEW_ROWS]
+
+
+def photos_kept(session: Session, import_id: uuid.UUID) -> frozenset[str]:
+    """Return where the photos stand that certificates of an import have as their own."""
+    mine = (Certificate.import_id == import_id, Certificate.photo_key.is_not(None))
+    return frozenset(key for key in session.scalars(select(Certificate.photo_key).where(*mine)) if key)

@@ -87,7 +87,7 @@ def own_number(pattern: str) -> re.Pattern[str]:
     for text, name, _spec, _conversion in Formatter().parse(pattern):
         parts.append(re.escape(text))
         if name is not None:
-            parts.append({"year": r"\d{4}", "serial": r"\d+"}.get(name, ".{1,12}"))
+            parts.append({"year": r"\d{4}", "serial": r"\d+", "check": "[0-9X]"}.get(name, ".{1,12}"))
     return re.compile("".join(parts))
 
 

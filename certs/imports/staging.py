@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 
 from certs.errors import FileAltered
@@ -94,11 +94,11 @@ def photo_part(row: int) -> str:
     return f"photo-{row}"
 
 
-def forget(files: SealedParts, chunks: int, *, taken: int, bad_too: bool) -> None:
-    """Delete the upload, the good rows, the photos of chunks that were not taken over, and the bad rows if asked."""
-    for chunk in range(taken, chunks):
+def forget(files: SealedParts, chunks: int, *, kept: Collection[str], bad_too: bool) -> None:
+    """Delete the upload, the good rows, the photos but those in ``kept`` (storage keys), and the bad rows if asked."""
+    for chunk in range(chunks):
         for row in good(files, chunk):
-            if row.photo_sha256:
+            if row.photo_sha256 and files.key(photo_part(row.row)) not in kept:
                 files.delete(photo_part(row.row))
     files.delete(PHOTOS)
     if bad_too:

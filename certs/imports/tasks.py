@@ -22,7 +22,7 @@ from certs.imports.limits import limits
 from certs.imports.models import CertificateImport, CertificateImportFault
 from certs.imports.rules import COLUMNS, Context
 from certs.imports.texts import COLUMN_TEXTS, STATE_TEXTS
-from certs.models import Certificate
+from certs.models import Certificate, Scheme
 from certs.rules import Decision, Status
 from certs.schemes.queries import schemes_in_force
 from certs.status.operations import Grounds, change
@@ -76,7 +76,8 @@ def _context(services: Services, session: Session, row: CertificateImport) -> Co
     schemes = schemes_in_force(session, today).values()
     allowed = [one for one in schemes if tuple(row.schemes) == ALL or one.code in row.schemes]
     book = NameBook.of((one.code, one.name_zh, one.name_en) for one in allowed)
-    patterns = {one.number_pattern for one in schemes}
+    # Of every version, those still to come among them: a number of ours must find its place free.
+    patterns = session.scalars(select(Scheme.number_pattern).distinct())
     return Context(today, limits(), book, [rules.own_number(pattern) for pattern in sorted(patterns)])
 
 
@@ -145,7 +146,7 @@ def _refuse(services: Services, import_id: uuid.UUID, refusal: SheetRefused | Ph
         row.refusal_data = {name: str(value) for name, value in refusal.data.items()}
         chunks_total = row.chunks_total
         jobs.report(session, row.job_id, state=jobs.JobState.FAILED, message=refusal.text()[:500])
-    staging.forget(staging.parts(services, import_id), chunks_total, taken=0, bad_too=True)
+    staging.forget(staging.parts(services, import_id), chunks_total, kept=(), bad_too=True)
 
 
 def take_over(services: Services, *, import_id: str) -> None:
@@ -207,13 +208,14 @@ def _finish_import(services: Services, import_id: uuid.UUID) -> None:
             return
         row.state, row.finished_at = "done", clock.now()
         chunks_total, good = row.chunks_total, row.rows_total - row.rows_bad
+        kept = queries.photos_kept(session, import_id)
         jobs.report(session, row.job_id, state=jobs.JobState.DONE, done=good, total=good)
         data = {"added": row.certificates_added, "bad": row.rows_bad}
         audit.record(
             session, SYSTEM, "certs.import.finished",
             subject_type="import", subject_id=row.id, tenant_id=row.tenant_id, data=data,
         )  # fmt: skip
-    staging.forget(staging.parts(services, import_id), chunks_total, taken=chunks_total, bad_too=False)
+    staging.forget(staging.parts(services, import_id), chunks_total, kept=kept, bad_too=False)
 
 
 def withdraw(services: Services, *, import_id: str) -> None:
@@ -318,7 +320,8 @@ def forget_old_files(services: Services) -> None:
             )
         ).all()
         for row in old:
-            staging.forget(staging.parts(services, row.id), row.chunks_total, taken=row.chunks_done, bad_too=True)
+            kept = queries.photos_kept(session, row.id)
+            staging.forget(staging.parts(services, row.id), row.chunks_total, kept=kept, bad_too=True)
             # A check or preview that nobody ever confirmed has lost its file with this.
             row.state = "cancelled" if row.state in {"checking", "ready"} else row.state
             row.files_forgotten_at = clock.now()

@@ -99,7 +99,7 @@ def upload() -> ResponseReturnValue:
         with web.transaction() as session:
             operations.add_import(session, web.actor(), given)
     except BaseException:
-        staging.forget(parts, 0, taken=0, bad_too=False)
+        staging.forget(parts, 0, kept=(), bad_too=False)
         raise
     return redirect(url_for(".one", import_id=given.import_id))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -11,25 +12,28 @@ import subprocess
 import sys
 import uuid
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.exc import ProgrammingError
 
-from certs.imports import operations, tasks
+from certs.imports import operations, staging, tasks
 from certs.imports.limits import limits
+from certs.imports.models import CertificateImport
 from certs.models import Certificate
 from certs.registry.operations import sequence_all
 from certs.registry.verification import verify
 from certs.rules import Decision, ProposalKind
 from certs.status.proposals import NewProposal
 from lms.accounts.models import Person
-from lms.core import ids
+from lms.core import clock, ids
 from lms.core.access import Role
 from lms.core.services import Services
+from lms.core.storage import ObjectMissing
 from lms.core.tenancy import WORKER_SCOPE
 from lms.core.web import AnzhengFlask
 from tests.accounts.staffing import job_file, read_xlsx
@@ -463,6 +467,27 @@ def test_photos_are_found_by_name_or_number_and_shown_to_those_who_may(
     assert b"\xff\xd8\xff" not in raw[:64]
     jobs_services.storage.put(one.photo_key or "", raw[:-1] + b"x")
     assert desk.client.get(f"/regulator/certificates/{one.id}/photo").status_code == 500
+
+
+def test_photos_of_rows_that_bring_nothing_do_not_stay(desk: ImportDesk, queue_worker: Worker, tmp_path: Path) -> None:
+    row = earlier(1)[0]
+    data, photos = list_bytes(tmp_path, [row]), album({f"{row[3]}.jpg": picture()})
+    first = _take(desk, queue_worker, data, photos=photos)
+    again = _take(desk, queue_worker, data, photos=photos)
+    stopped = desk.upload(list_bytes(tmp_path, earlier(1, 照片文件名="p.jpg")), photos=album({"p.jpg": picture()}))
+    queue_worker.drain()
+    desk.act(stopped, "cancel")
+    with desk.jobs.db.transaction(WORKER_SCOPE) as session:
+        age = update(CertificateImport).where(CertificateImport.id.in_((first, stopped)))
+        session.execute(age.values(created_at=clock.now() - timedelta(days=limits().keep_files_days + 1)))
+    tasks.forget_old_files(desk.jobs)
+    for import_id, stays in ((first, True), (again, False), (stopped, False)):
+        parts = staging.parts(desk.jobs, import_id)
+        with contextlib.nullcontext() if stays else pytest.raises(ObjectMissing):
+            parts.get("photo-2")
+        for gone in ("source", "photos", "good-0"):
+            with pytest.raises(ObjectMissing):
+                parts.get(gone)
 
 
 @pytest.mark.parametrize(
