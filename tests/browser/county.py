@@ -175,6 +175,7 @@ def _pages(jobs: Services, enterprise: province.Enterprise, enrolments: list[uui
         "regulator": [
             "/board", f"/board/enterprises/{enterprise.tenant_id}", "/warnings", f"/warnings/{case}",
             "/regulator/certificates", f"/regulator/certificates/{certificate.id}", "/notices",
+            "/regulator/certificate-imports",
             "/regulator/proposals", f"/regulator/proposals/{ban}", "/regulator/corrections",
             f"/regulator/objections/{objection}",
         ],
