@@ -13,6 +13,20 @@ class SchemeInvalid(Invalid):
     message = _("证书类型数据有误：%(problem)s")
 
 
+class CredentialInvalid(Invalid):
+    """What was recorded of a person cannot be judged."""
+
+    code = "credential_invalid"
+    message = _("请选择学历、经历或材料的种类，填写证明材料编号；实践经历还须填写 1 至 720 个月和内容")
+
+
+class CredentialGone(Conflict):
+    """The record was withdrawn before."""
+
+    code = "credential_gone"
+    message = _("该记录已撤回")
+
+
 class TransitionRefused(Conflict):
     """The certificate's status does not allow this decision."""
 

@@ -25,7 +25,10 @@ from lms.core.db import Base
 
 
 class Scheme(Base):
-    """One version of a certificate type: who gets it, from whom, for how long (requirement V1)."""
+    """One version of a certificate type: who gets it, from whom, for how long (requirement V1).
+
+    No version is ever changed: certificates refer to it. ``published_at`` is empty for what the product brings.
+    """
 
     __tablename__ = "certs_scheme"
     __table_args__ = (
@@ -48,6 +51,9 @@ class Scheme(Base):
     number_pattern: Mapped[str] = mapped_column(String(80))
     rules: Mapped[dict[str, Any]]
     template: Mapped[dict[str, Any]]
+    continuing_hours_per_year: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    published_by_name: Mapped[str | None] = mapped_column(Text)
+    published_at: Mapped[datetime | None]
 
 
 class IssuerKey(Base):
@@ -170,6 +176,7 @@ class Certificate(Base):
     first_issued_on: Mapped[date | None]
     photo_key: Mapped[str | None] = mapped_column(Text)
     photo_sha256: Mapped[bytes | None] = mapped_column(LargeBinary)
+    decision: Mapped[dict[str, Any] | None]
 
 
 class NumberEntry(Base):

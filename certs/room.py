@@ -17,6 +17,8 @@ from certs.issue.tasks import ISSUE_TASK, issue, queue_stale
 from certs.registry.commands import registry_group
 from certs.registry.operations import sequence_all
 from certs.registry.views import blueprint as registry_blueprint
+from certs.schemes import credentials
+from certs.schemes import tasks as scheme_tasks
 from certs.status import lists
 from certs.status import tasks as status_tasks
 from certs.status.cases import TELL_TASK
@@ -51,6 +53,7 @@ def register(kernel: Kernel) -> None:
     kernel.ticker("certs.corrections", status_tasks.queue_unfinished, every_s=QUEUE_STALE_EVERY_S)
     kernel.ticker("certs.status_list", lists.build_now, every_s=lists.TTL_S)
     kernel.ticker("certs.sequence", sequence_all, every_s=SEQUENCE_EVERY_S)
+    kernel.task(credentials.RECONSIDER_TASK, scheme_tasks.reconsider, queue="certs", max_attempts=8)
     kernel.task(bulk.START_TASK, bulk_tasks.start, queue="certs", max_attempts=8)
     kernel.task(bulk.CHUNK_TASK, bulk_tasks.chunk, queue="certs", max_attempts=8)
     kernel.ticker("certs.requeue_stalled", bulk_tasks.requeue_stalled, every_s=QUEUE_STALE_EVERY_S)

@@ -6,7 +6,6 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
@@ -117,45 +116,6 @@ def shown_status(status: Status, valid_from: date, valid_until: date, today: dat
     return Shown.EXPIRING if (valid_until - today).days <= window_days else Shown.VALID
 
 
-@dataclass(frozen=True, slots=True)
-class Achievement:
-    """What a person has reached in one cycle of a programme. ``score`` is out of 100."""
-
-    passed: bool
-    score: int
-    learning_completed: bool
-    identity_verified: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Requirements:
-    """What a scheme demands; stands in the scheme's ``rules``. ``exam_min_score`` is out of 100."""
-
-    exam_min_score: int
-    learning_completed: bool
-    identity_verified: bool
-
-    @staticmethod
-    def from_data(data: Mapping[str, Any]) -> Requirements:
-        """Read them from the scheme; raises KeyError naming a missing one."""
-        return Requirements(
-            exam_min_score=int(data["exam_min_score"]),
-            learning_completed=bool(data["learning_completed"]),
-            identity_verified=bool(data["identity_verified"]),
-        )
-
-
-def missing_requirements(wanted: Requirements, reached: Achievement) -> tuple[str, ...]:
-    """Name what is missing for a certificate; empty means eligible."""
-    found = (
-        ("exam_passed", reached.passed),
-        ("exam_min_score", reached.score >= wanted.exam_min_score),
-        ("learning_completed", reached.learning_completed or not wanted.learning_completed),
-        ("identity_verified", reached.identity_verified or not wanted.identity_verified),
-    )
-    return tuple(code for code, holds in found if not holds)
-
-
 def last_valid_day(valid_from: date, months: int) -> date:
     """Return the last day of a validity of ``months``, both ends included (to 28 or 29 February where needed)."""
     year, month = divmod(valid_from.year * 12 + valid_from.month - 1 + months, 12)
@@ -167,8 +127,17 @@ def last_valid_day(valid_from: date, months: int) -> date:
 
 
 def certificate_number(pattern: str, *, province: str, year: int, serial: int) -> str:
-    """Fill a scheme's pattern, e.g. ``{province}危管{year}{serial:07d}``."""
-    return pattern.format(province=province, year=year, serial=serial)
+    """Fill a scheme's pattern, e.g. ``{province}危管{year}{serial:07d}{check}``; ``{check}`` can only be the end."""
+    number = pattern.format(province=province, year=year, serial=serial, check="")
+    return number + check_character(number) if pattern.endswith("{check}") else number
+
+
+def check_character(number: str) -> str:
+    """Return the check character of the digits in a number (ISO/IEC 7064, MOD 11-2, as in GB 11643)."""
+    total = 0
+    for digit in filter(str.isdecimal, number):
+        total = (total + int(digit)) * 2 % 11
+    return "0123456789X"[(12 - total) % 11]
 
 
 def issuer_name(pattern: str, *, province: str) -> str:

@@ -26,7 +26,9 @@ from certs.labels import DECISIONS, ENTERED, LABELS, ORIGINS, STEPS, TONES
 from certs.models import Certificate
 from certs.queries import Filter
 from certs.rules import Decision, Origin, Shown, Status
-from certs.schemes.queries import scheme_choices
+from certs.schemes import wording
+from certs.schemes.queries import scheme_choices, scheme_version
+from certs.schemes.refusals import refused_with_scheme
 from certs.status.bans import ban_from_programme
 from certs.status.operations import decide
 from certs.status.views import sections_of
@@ -68,6 +70,7 @@ def my_certificates() -> ResponseReturnValue:
         "certs/mine.html",
         certificates=queries.certificates_of(web.db(), person_id, _today()),
         waiting=queries.requested_of(web.db(), person_id, _today()),
+        refused=[(scheme, wording.shown(data, scheme)) for scheme, data in refused_with_scheme(web.db(), person_id)],
         labels=LABELS,
         tones=TONES,
     )
@@ -86,11 +89,13 @@ def earned_notice(session: Session, actor: Actor, attempt_id: uuid.UUID | None) 
     if actor.person_id is None or attempt_id is None or not actor.can(P.HOLD):
         return ""
     row = queries.earned_by(session, actor.person_id, attempt_id)
-    ban = None
+    ban, decision = None, None
     if row is None:
         programme = exams.attempt(session, actor.person_id, attempt_id).programme_code
         ban = ban_from_programme(session, actor.person_id, programme, _today())
-    return render_template("certs/_earned.html", certificate=row, ban=ban)
+        refused = refused_with_scheme(session, actor.person_id, attempt_id)
+        decision = wording.shown(refused[0][1], refused[0][0]) if refused else None
+    return render_template("certs/_earned.html", certificate=row, ban=ban, decision=decision)
 
 
 def staff_strip(session: Session, actor: Actor, person_id: uuid.UUID | None) -> str:
@@ -123,12 +128,20 @@ def _page(row: Certificate, *, layout: str, back: str, form: DecisionForm | None
         tone=TONES[view.status],
         history=[(_step_name(view, e.old_status, e.new_status), e) for e in history],
         cases=sections_of(web.db(), row, history),
+        decision=_decision(row),
         symbol=address_symbol(address),
         decisions=[(d, *DECISIONS[d]) for d in rules.allowed_decisions(Status(row.status))]
         if form is not None and row.state == "issued"
         else [],
         form=form,
     )
+
+
+def _decision(row: Certificate) -> wording.Shown | None:
+    """Return the kept decision for the holder and for officials; an employer need not know ages and schooling."""
+    if not (web.actor().can(P.HOLD) or web.actor().can(P.SUPERVISE)):
+        return None
+    return wording.shown(row.decision, scheme_version(web.db(), row.scheme_code, row.scheme_version))
 
 
 @blueprint.get("/certificates/<uuid:certificate_id>")

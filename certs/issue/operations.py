@@ -20,9 +20,11 @@ from certs import rules
 from certs.events import CertificateIssued
 from certs.models import Certificate, NumberEntry, PublicId, Scheme, StatusEvent
 from certs.registry.operations import add_issue_leaf, certificate_facts
-from certs.rules import Achievement, Requirements, Status
+from certs.rules import Status
+from certs.schemes import facts, refusals
 from certs.schemes.operations import province_names
 from certs.schemes.queries import scheme_in_force
+from certs.schemes.rules import Condition, Decision, Requirements, evaluate
 from certs.status.bans import ban_in_force, tell_barred
 from lms.core import audit, clock, events, ids, notify, queue
 from lms.core.access import Actor
@@ -38,12 +40,17 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class _Earned:
-    """What the certificate is made from: the attempt with its enrolment, and the scheme in force."""
+    """What the certificate is made from: the attempt with its enrolment, the scheme and the decision by it.
+
+    ``on`` is the day from which the certificate is valid: that of the mark, or a later one on which
+    the last record was made that the scheme asks for.
+    """
 
     attempt: exams.AttemptView
     enrolment: courses.EnrolmentView
     scheme: Scheme
     on: date
+    decision: Decision
 
 
 def request_certificate(
@@ -51,35 +58,15 @@ def request_certificate(
 ) -> uuid.UUID | None:
     """Ask for the certificate that a passed attempt earns; return its id. Unless ``queued``, the caller issues it.
 
-    None when the programme leads to none, a requirement is missing (audited with what is), or the
-    person has it already: per person, scheme and enrolment (one cycle of the programme) there is
-    one. Worker scope.
+    None when the programme leads to none, a condition is not kept (the refusal is kept and audited),
+    or the person has it already: per person, scheme and enrolment (one cycle of the programme) there
+    is one. Worker scope.
     """
     earned = _earned(session, person_id, attempt_id)
-    if earned is None:
+    if earned is None or _is_held(session, earned):
         return None
-    missing = _missing(earned)
-    ban = ban_in_force(session, person_id, earned.scheme.code, earned.on)
-    if ban is not None:
-        missing = (*missing, "banned")
-        tell_barred(session, ban, attempt_id)
-    if missing:
-        audit.record(
-            session,
-            actor,
-            "certs.certificate.withheld",
-            subject_type="attempt",
-            subject_id=attempt_id,
-            data={"scheme": earned.scheme.code, "missing": list(missing)},
-            tenant_id=earned.attempt.tenant_id,
-        )
-        return None
-    held = (
-        Certificate.person_id == person_id,
-        Certificate.scheme_code == earned.scheme.code,
-        Certificate.enrolment_id == earned.enrolment.enrolment_id,
-    )
-    if session.scalar(select(Certificate.id).where(*held)):
+    if not earned.decision.is_eligible:
+        _withhold(session, actor, earned)
         return None
     values = {**_identity(session, earned), **_content(session, earned)}
     added = upsert(Certificate).values(values).on_conflict_do_nothing().returning(Certificate.id)
@@ -94,22 +81,47 @@ def _earned(session: Session, person_id: uuid.UUID, attempt_id: uuid.UUID) -> _E
     programme = courses.programme(session, enrolment.programme_code, enrolment.programme_version)
     if not programme.scheme_code:
         return None
-    zone = ZoneInfo(services_of(session).settings.timezone)
+    settings = services_of(session).settings
+    zone, today = ZoneInfo(settings.timezone), clock.today(settings.timezone)
     on = (attempt.graded_at or clock.now()).astimezone(zone).date()
-    return _Earned(attempt, enrolment, scheme_in_force(session, programme.scheme_code, on), on)
+    scheme = scheme_in_force(session, programme.scheme_code, on)
+    wanted = Requirements.from_data(scheme.rules)
+    known = facts.known_of(session, [person_id], scheme.code, today)[person_id]
+    employment = accounts.employment(session, enrolment.tenant_id, enrolment.employment_id)
+    hours = facts.hours_if_asked(session, wanted, enrolment)
+    found = facts.facts_for(known, enrolment, attempt, employment, hours)
+    decision = evaluate((scheme.code, scheme.version), wanted, found, today)
+    return _Earned(attempt, enrolment, scheme, max(on, facts.recorded_day(known, wanted, zone) or on), decision)
 
 
-def _missing(earned: _Earned) -> tuple[str, ...]:
-    attempt = earned.attempt
-    # The exam room lets nobody in unverified and names the verification; a person who declined
-    # biometrics has one too, made by an administrator who checked the id.
-    reached = Achievement(
-        passed=bool(attempt.passed),
-        score=attempt.score or 0,
-        learning_completed=earned.enrolment.learning_completed_at is not None,
-        identity_verified=attempt.identity_verification_id is not None,
+def _is_held(session: Session, earned: _Earned) -> bool:
+    held = (
+        Certificate.person_id == earned.enrolment.person_id,
+        Certificate.scheme_code == earned.scheme.code,
+        Certificate.enrolment_id == earned.enrolment.enrolment_id,
     )
-    return rules.missing_requirements(Requirements.from_data(earned.scheme.rules), reached)
+    return session.scalar(select(Certificate.id).where(*held)) is not None
+
+
+def _withhold(session: Session, actor: Actor, earned: _Earned) -> None:
+    """Keep the refusal; tell the person, and the audit log, what is missing."""
+    decision, attempt = earned.decision, earned.attempt
+    refusals.keep(session, decision, earned.enrolment, attempt.attempt_id)
+    if Condition.BANNED in decision.failing:
+        ban = ban_in_force(session, attempt.person_id, earned.scheme.code, decision.on)
+        if ban is not None:
+            tell_barred(session, ban, attempt.attempt_id)
+    else:
+        refusals.tell(session, attempt.person_id, attempt.attempt_id)
+    audit.record(
+        session,
+        actor,
+        "certs.certificate.withheld",
+        subject_type="attempt",
+        subject_id=attempt.attempt_id,
+        data={"scheme": earned.scheme.code, "missing": list(decision.failing)},
+        tenant_id=attempt.tenant_id,
+    )
 
 
 def _identity(session: Session, earned: _Earned) -> dict[str, Any]:
@@ -167,6 +179,7 @@ def _content(session: Session, earned: _Earned) -> dict[str, Any]:
         "valid_until": rules.last_valid_day(earned.on, scheme.validity_months),
         "requested_at": now,
         "queued_at": now,
+        "decision": earned.decision.to_data(),
     }
 
 

@@ -15,6 +15,7 @@ from certs.issue.drawing import IssueOrder, Undrawable, draw_and_sign, stamper_f
 from certs.issue.operations import ISSUE_TASK, mark_failed, mark_issued, queue_forgotten
 from certs.keys.operations import signing_keys
 from certs.models import Certificate, Scheme
+from certs.schemes.models import Template
 from lms.core import clock
 from lms.core.access import SYSTEM
 from lms.core.services import Services
@@ -23,6 +24,9 @@ from lms.core.tenancy import WORKER_SCOPE
 __all__ = ["ISSUE_TASK", "issue", "queue_stale"]
 
 STALE_AFTER = timedelta(minutes=10)
+_drawn_by = (Template.code == Scheme.template["code"].astext) & (
+    Template.version == Scheme.template["version"].as_integer()
+)
 
 
 def issue(services: Services, *, person_id: str, certificate_id: str) -> None:
@@ -85,19 +89,20 @@ def read_order(
 ) -> IssueOrder | None:
     """Return what a requested certificate is made from, None when it is not requested (any more). Worker scope."""
     found = session.execute(
-        select(Certificate, Scheme)
+        select(Certificate, Scheme, Template)
         .join(Scheme, (Scheme.code == Certificate.scheme_code) & (Scheme.version == Certificate.scheme_version))
+        .join(Template, _drawn_by)
         .where(Certificate.person_id == person_id, Certificate.id == certificate_id)
         .where(Certificate.state == "requested")
     ).first()
     if found is None:
         return None
-    certificate, scheme = found
+    certificate, scheme, template = found
     return IssueOrder(
         certificate=certificate,
         scheme_name_zh=scheme.name_zh,
         scheme_name_en=scheme.name_en,
-        template=scheme.template,
+        template={**template.spec, "code": template.code, "version": template.version},
         # The person's own agreement decides: without it the frame stays empty.
         portrait_jpeg=accounts.portrait_bytes(services, session, person_id),
         keys=signing_keys(session),

@@ -45,7 +45,9 @@ _EVENT = tuple(column.key for column in StatusEvent.__table__.columns)
 
 def certificate_facts(row: Certificate) -> dict[str, Any]:
     """Return everything that an issued certificate states, for its leaf."""
-    return {name: getattr(row, name) for name in _FACTS}
+    facts = {name: getattr(row, name) for name in _FACTS}
+    # Certificates from before decisions were kept have none, and their leaves stay what they were.
+    return facts if row.decision is not None else {name: facts[name] for name in facts if name != "decision"}
 
 
 def event_facts(row: StatusEvent) -> dict[str, Any]:

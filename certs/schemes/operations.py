@@ -1,4 +1,4 @@
-"""Loading certificate types from their data file."""
+"""Loading certificate types and page templates from the files that the product brings."""
 
 from __future__ import annotations
 
@@ -8,38 +8,39 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from certs import rules
 from certs.errors import SchemeInvalid
 from certs.models import Scheme
+from certs.schemes import rules
+from certs.schemes.models import Template
 
 FILE = Path(__file__).parents[1] / "reference" / "schemes.json"
 
 
 def load_schemes(session: Session, document: dict[str, Any]) -> int:
-    """Add the versions that are not there yet; return how many were added.
+    """Add the versions of templates and schemes that are not there yet; return how many schemes were added.
 
     A version that is there with other content is refused (SchemeInvalid): certificates refer to it.
+    A department may have published versions of its own meanwhile; the file's then come under numbers
+    that are taken, and are left out.
     """
-    added = 0
-    for raw in document["schemes"]:
-        values = _values(raw)
-        present = session.scalars(
-            select(Scheme).where(Scheme.code == values["code"], Scheme.version == values["version"])
-        ).first()
-        if present is None:
-            session.execute(
-                insert(Scheme)
-                .values({Scheme.__table__.c[key]: value for key, value in values.items()})
-                .on_conflict_do_nothing()
-            )
-            added += 1
-        elif any(getattr(present, "class_" if key == "class" else key) != value for key, value in values.items()):
-            raise SchemeInvalid(problem=f"{values['code']} v{values['version']}: changed without a new version")
-    return added
+    for raw in document.get("templates", ()):
+        _add(session, Template, raw)
+    return sum(_add(session, Scheme, _values(session, raw)) for raw in document["schemes"])
+
+
+def _add(session: Session, model: type[Any], values: dict[str, Any]) -> bool:
+    present: Any = session.get(model, (values["code"], values["version"]))
+    if present is None:
+        columns = {model.__table__.c[name]: value for name, value in values.items()}
+        session.execute(insert(model).values(columns).on_conflict_do_nothing())
+        return True
+    changed = any(getattr(present, "class_" if name == "class" else name) != value for name, value in values.items())
+    if changed and present.published_at is None:
+        raise SchemeInvalid(problem=f"{values['code']} v{values['version']}: changed without a new version")
+    return False
 
 
 def read_file() -> dict[str, Any]:
@@ -54,13 +55,14 @@ def province_names() -> dict[str, str]:
     return dict(read_file()["provinces"])
 
 
-def _values(raw: dict[str, Any]) -> dict[str, Any]:
+def _values(session: Session, raw: dict[str, Any]) -> dict[str, Any]:
     try:
         rules.Requirements.from_data(raw["rules"])
-        sample = rules.certificate_number(raw["number_pattern"], province="豫", year=2026, serial=1)
+        problem = rules.number_problem(raw["number_pattern"]) or rules.issuer_problem(raw["issuer_name"])
+        template = session.get(Template, (raw["template"]["code"], raw["template"]["version"]))
         values = {**raw, "effective_from": date.fromisoformat(raw["effective_from"])}
-    except (KeyError, ValueError, IndexError) as error:
+    except (KeyError, ValueError, TypeError) as error:
         raise SchemeInvalid(problem=f"{raw.get('code')}: {error}") from error
-    if "{serial" not in raw["number_pattern"] or len(sample) > 60:
-        raise SchemeInvalid(problem=f"{raw.get('code')}: number_pattern")
+    if problem or template is None:
+        raise SchemeInvalid(problem=f"{raw['code']}: {problem or 'template'}")
     return values

@@ -21,6 +21,14 @@ def scheme_in_force(session: Session, code: str, on: date) -> Scheme:
     return row
 
 
+def scheme_version(session: Session, code: str, version: int) -> Scheme:
+    """Return one version of a scheme. Raises NotFound."""
+    row = session.get(Scheme, (code, version))
+    if row is None:
+        raise NotFound
+    return row
+
+
 def scheme_choices(session: Session) -> list[tuple[str, str, str]]:
     """Return code, Chinese and English name of every scheme, each in its newest version."""
     rows = session.execute(select(Scheme.code, Scheme.name_zh, Scheme.name_en).order_by(Scheme.code, Scheme.version))

@@ -12,10 +12,11 @@ from typing import Any
 
 from flask.testing import FlaskClient
 from sqlalchemy import insert, select
+from sqlalchemy import inspect as sa_inspect
 from stdnum.cn import ric
 
 import lms.accounts.api as accounts
-from certs.models import Certificate
+from certs.models import Certificate, Scheme
 from certs.rules import Decision, ProposalKind
 from certs.status.operations import decide
 from certs.status.proposals import NewProposal, decide_proposal, propose
@@ -28,6 +29,7 @@ from lms.core.access import SYSTEM, Actor, Role
 from lms.core.services import Services
 from lms.core.tenancy import ALL, AUTH_SCOPE, WORKER_SCOPE, Scope, ScopeRole
 from lms.core.web import SESSION_COOKIE_KEY, AnzhengFlask
+from lms.courses.catalogue.models import Programme
 from lms.courses.learning.models import Enrolment
 from tests.conftest import Worker
 
@@ -165,7 +167,24 @@ def client_for(
     return client
 
 
-def pass_exam(services: Services, learner: Learner, *, score: int = 90, learned: bool = True) -> AttemptGraded:
+def make_scheme(services: Services, **rules: object) -> str:
+    """Add a certificate type that asks more than the usual one, with a programme of the same code; return the code."""
+    code = f"type-{next(_serial)}"
+    asked = {"exam_min_score": 80, "learning_completed": True, "identity_verified": True, **rules}
+    with services.db.transaction(WORKER_SCOPE) as session:
+        programme = session.scalars(select(Programme).where(Programme.code == PROGRAMME)).first()
+        scheme = session.scalars(select(Scheme).where(Scheme.code == SCHEME, Scheme.version == 1)).one()
+        assert programme is not None
+        copied = {column.key: getattr(programme, column.key) for column in Programme.__table__.columns}
+        session.execute(insert(Programme).values({**copied, "code": code, "scheme_code": code}))
+        values = {**{one.key: getattr(scheme, one.key) for one in sa_inspect(Scheme).column_attrs}, "rules": asked}
+        session.add(Scheme(**{**values, "code": code, "programme_code": code}))
+    return code
+
+
+def pass_exam(
+    services: Services, learner: Learner, *, score: int = 90, learned: bool = True, programme: str = PROGRAMME
+) -> AttemptGraded:
     """Write down a learned enrolment and its graded attempt, and announce the attempt."""
     now = clock.now()
     with services.db.transaction(WORKER_SCOPE) as session:
@@ -175,7 +194,7 @@ def pass_exam(services: Services, learner: Learner, *, score: int = 90, learned:
             "tenant_id": learner.tenant_id,
             "region_code": enterprise.region_code,
             "industry_code": enterprise.industry_code,
-            "programme_code": PROGRAMME,
+            "programme_code": programme,
         }
         enrolment_id, attempt_id = ids.new_id(), ids.new_id()
         session.execute(

@@ -1,0 +1,186 @@
+"""Decisions and conditions in sentences, in the reader's language. Records hold codes and figures only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from certs.models import Scheme
+from certs.schemes.rules import Condition, Decision, Finding, Requirements
+from lms.core.i18n import gettext as _
+from lms.core.i18n import lazy_gettext as _l
+
+NAMES = {
+    Condition.BANNED: _l("无取证限制"),
+    Condition.LEARNING: _l("完成学习"),
+    Condition.HOURS: _l("学时"),
+    Condition.EXAM: _l("考试"),
+    Condition.IDENTITY: _l("身份核验"),
+    Condition.EMPLOYED: _l("在职"),
+    Condition.AGE: _l("年龄"),
+    Condition.EDUCATION: _l("学历"),
+    Condition.PRACTICE: _l("实践经历"),
+    Condition.PAPERS: _l("申请材料"),
+}
+LEVELS = {
+    "secondary": _l("高中或中专"),
+    "college": _l("大专"),
+    "bachelor": _l("本科"),
+    "master": _l("硕士及以上"),
+}
+PAPERS = {
+    "application": _l("申请表"),
+    "diploma": _l("学历证书"),
+    "health": _l("体检证明"),
+    "pledge": _l("个人承诺书"),
+}
+# Of these a figure was found that only means something beside the one that was asked.
+MEASURED = (Condition.HOURS, Condition.EXAM, Condition.AGE, Condition.EDUCATION, Condition.PRACTICE)
+CLASSES = {"junior": _l("初级"), "intermediate": _l("中级"), "senior": _l("高级")}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One condition as it is shown: what was asked, what was found, whether it is kept, and by which law."""
+
+    name: str
+    asked: str
+    found: str
+    kept: bool
+    legal_basis: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A decision as it is shown; ``sentence`` begins with whether the conditions are met and says why."""
+
+    is_eligible: bool
+    sentence: str
+    lines: Sequence[Line]
+    decision: Decision
+
+
+def shown(data: Mapping[str, Any] | None, scheme: Scheme) -> Shown | None:
+    """Return a kept decision in sentences; ``scheme`` is the version that it was made by. None without one."""
+    if not data:
+        return None
+    decision = Decision.from_data(data)
+    basis = dict(Requirements.from_data(scheme.rules).basis)
+    lines = [
+        Line(
+            name=str(NAMES[one.condition]),
+            asked=asked_words(one.condition, one.asked),
+            found=found_words(one),
+            kept=one.kept,
+            legal_basis=basis.get(one.condition.value, scheme.legal_basis),
+        )
+        for one in decision.findings
+    ]
+    return Shown(decision.is_eligible, because(decision), lines, decision)
+
+
+def because(decision: Decision) -> str:
+    """Return the decision in one sentence: met, or not met, because of what."""
+    if decision.is_eligible:
+        return _("符合，因为%(reasons)s", reasons=_("；").join(found_words(one) for one in decision.findings))
+    missed = [_missed(one) for one in decision.findings if not one.kept]
+    return _("不符合，因为%(reasons)s", reasons=_("；").join(missed))
+
+
+def _missed(finding: Finding) -> str:
+    found, measured = found_words(finding), finding.condition in MEASURED and finding.found is not None
+    return _("%(found)s（要求%(asked)s）", found=found, asked=_asked(finding)) if measured else found
+
+
+def _asked(finding: Finding) -> str:
+    return asked_words(finding.condition, finding.asked)
+
+
+def conditions(wanted: Requirements, legal_basis: str) -> list[tuple[str, str, str]]:
+    """Return name, sentence and law of everything that a scheme asks."""
+    basis = dict(wanted.basis)
+    return [
+        (str(NAMES[one]), asked_words(one, asked), basis.get(one.value, legal_basis))
+        for one, asked in wanted.asked().items()
+    ]
+
+
+def asked_words(condition: Condition, asked: Mapping[str, Any]) -> str:
+    """Say what a condition asks."""
+    if condition is Condition.AGE:
+        return _asked_age(asked["min"], asked["max"])
+    words = {
+        Condition.BANNED: lambda: _("没有未满期限的取证限制"),
+        Condition.LEARNING: lambda: _("学完培训项目的全部课程"),
+        Condition.HOURS: lambda: _("本次培训学时不少于 %(hours)s", hours=asked["hours"]),
+        Condition.EXAM: lambda: _("考试合格且成绩不低于 %(score)s 分", score=asked["score"]),
+        Condition.IDENTITY: lambda: _("考试时通过身份核验"),
+        Condition.EMPLOYED: lambda: _("在报名单位在职"),
+        Condition.EDUCATION: lambda: _("学历不低于%(level)s", level=LEVELS[asked["level"]]),
+        Condition.PRACTICE: lambda: _("实践经历不少于 %(months)s 个月", months=asked["months"]),
+        Condition.PAPERS: lambda: _("已提交%(papers)s", papers=_papers(asked["papers"])),
+    }
+    return words[condition]()
+
+
+def _asked_age(lowest: int, highest: int) -> str:
+    if lowest and highest:
+        return _("年满 %(lowest)s 周岁、不超过 %(highest)s 周岁", lowest=lowest, highest=highest)
+    if highest:
+        return _("不超过 %(highest)s 周岁", highest=highest)
+    return _("年满 %(lowest)s 周岁", lowest=lowest)
+
+
+def found_words(finding: Finding) -> str:
+    """Say what was found of a condition; what nothing shows is said to be not shown."""
+    found = finding.found
+    if found is None:
+        return _not_shown(finding)
+    if finding.condition is Condition.PAPERS:
+        return _found_papers(finding.asked["papers"], found["papers"])
+    words = {
+        Condition.BANNED: lambda: _found_ban(found),
+        Condition.LEARNING: lambda: _("课程已全部学完") if found["done"] else _("课程还没有学完"),
+        Condition.HOURS: lambda: _("已计学时 %(hours)s", hours=found["hours"]),
+        Condition.EXAM: lambda: _found_exam(found, kept=finding.kept),
+        Condition.IDENTITY: lambda: _("考试时已通过身份核验") if found["done"] else _("考试时没有通过身份核验"),
+        Condition.EMPLOYED: lambda: _("在报名单位在职") if found["done"] else _("已从报名单位离职"),
+        Condition.AGE: lambda: _("现年 %(age)s 周岁", age=found["age"]),
+        Condition.EDUCATION: lambda: _("登记的学历为%(level)s", level=LEVELS[found["level"]]),
+        Condition.PRACTICE: lambda: _("登记的实践经历共 %(months)s 个月", months=found["months"]),
+    }
+    return words[finding.condition]()
+
+
+def _found_exam(found: Mapping[str, Any], *, kept: bool) -> str:
+    if kept or found["passed"]:
+        return _("考试合格，成绩 %(score)s 分", score=found["score"])
+    return _("考试不合格，成绩 %(score)s 分", score=found["score"])
+
+
+def _found_ban(found: Mapping[str, Any]) -> str:
+    if not found["banned"]:
+        return _("没有取证限制")
+    if found["until"]:
+        return _("被限制取得该类证书，至 %(day)s", day=found["until"])
+    return _("被终身限制取得该类证书")
+
+
+def _found_papers(asked: Sequence[str], handed_in: Sequence[str]) -> str:
+    absent = [paper for paper in asked if paper not in handed_in]
+    if absent:
+        return _("缺少%(papers)s", papers=_papers(absent))
+    return _("已提交%(papers)s", papers=_papers(handed_in))
+
+
+def _not_shown(finding: Finding) -> str:
+    if finding.condition is Condition.EXAM:
+        return _("还没有考试成绩")
+    if finding.condition is Condition.PAPERS:
+        return _("缺少%(papers)s", papers=_papers(finding.asked["papers"]))
+    return _("%(condition)s没有证明材料", condition=NAMES[finding.condition])
+
+
+def _papers(codes: Sequence[str]) -> str:
+    return _("、").join(str(PAPERS[code]) for code in codes)

@@ -1,0 +1,231 @@
+"""Who gets a certificate is decided by its type's conditions; why, or why not, is kept and shown."""
+
+from __future__ import annotations
+
+import uuid
+
+import psycopg
+import pytest
+from sqlalchemy import select
+
+import lms.accounts.api as accounts
+import lms.courses.api as courses
+from certs.errors import CredentialGone, CredentialInvalid
+from certs.issue import handlers
+from certs.models import Certificate
+from certs.registry.operations import certificate_facts
+from certs.schemes.credentials import NewCredential, credentials_of, record_credential, withdraw_credential
+from certs.schemes.models import Refusal
+from lms.core import clock
+from lms.core.access import SYSTEM, Role
+from lms.core.errors import NotFound
+from lms.core.notify import NoticeRow
+from lms.core.services import Services
+from lms.core.tenancy import WORKER_SCOPE
+from lms.core.web import AnzhengFlask
+from tests.certs import certificate_world as world
+from tests.conftest import Worker
+
+Connection = psycopg.Connection[tuple[object, ...]]
+DIPLOMA = NewCredential("education", "bachelor", 0, "河南理工大学 安全工程", "学信网 104601202306000123")
+
+
+def refusals(services: Services, person_id: uuid.UUID) -> list[Refusal]:
+    with services.db.transaction(WORKER_SCOPE, read_only=True) as session:
+        return list(session.scalars(select(Refusal).where(Refusal.person_id == person_id)))
+
+
+def missed(services: Services, person_id: uuid.UUID) -> list[str]:
+    (row,) = refusals(services, person_id)
+    return [one["condition"] for one in row.decision["findings"] if not one["kept"]]
+
+
+def record(services: Services, enrolment_id: uuid.UUID, person_id: uuid.UUID, new: NewCredential) -> uuid.UUID:
+    official = world.official_actor(services)
+    with services.db.transaction(official.scope) as session:
+        enrolment = courses.enrolment(session, person_id, enrolment_id)
+        return record_credential(session, official, enrolment, new)
+
+
+def test_the_decision_is_kept_with_the_certificate_and_shown_to_holder_and_issuer(
+    app: AnzhengFlask, jobs_services: Services, queue_worker: Worker
+) -> None:
+    learner = world.make_learner(jobs_services, world.make_enterprise(jobs_services))
+    world.pass_exam(jobs_services, learner, score=93)
+    world.settle(queue_worker)
+    (row,) = world.certificate_rows(jobs_services, learner.person_id)
+    assert row.decision
+    assert (row.decision["scheme"], row.decision["version"]) == (row.scheme_code, row.scheme_version)
+    found = {one["condition"]: (one["asked"], one["found"], one["kept"]) for one in row.decision["findings"]}
+    assert found["exam"] == ({"score": 80}, {"score": 93, "passed": True}, True)
+    assert list(found) == ["banned", "learning_completed", "exam", "identity_verified", "age"]
+    assert refusals(jobs_services, learner.person_id) == []
+
+    holder = world.client_for(app, jobs_services, learner.person_id, learner.tenant_id, Role.TRAINEE)
+    page = holder.get(f"/certificates/{row.id}").text
+    assert "符合，因为没有取证限制；课程已全部学完；考试合格，成绩 93 分" in page
+    assert "《中华人民共和国劳动法》第六十四条" in page
+    english = holder.get(f"/certificates/{row.id}", headers={"Accept-Language": "en"}).text
+    assert "Conditions met, because" in english
+    office = world.make_department(jobs_services)
+    official = world.client_for(app, jobs_services, world.make_official(jobs_services, office), office, Role.REGULATOR)
+    assert "成绩 93 分" in official.get(f"/regulator/certificates/{row.id}").text
+    admin = world.make_official(jobs_services, learner.tenant_id, Role.ENTERPRISE_ADMIN)
+    employer = world.client_for(app, jobs_services, admin, learner.tenant_id, Role.ENTERPRISE_ADMIN)
+    assert "成绩 93 分" not in employer.get(f"/tenant/certificates/{row.id}").text
+
+
+def test_the_log_holds_the_decision_of_new_certificates_and_no_trace_of_it_for_old_ones(
+    jobs_services: Services, queue_worker: Worker
+) -> None:
+    learner = world.make_learner(jobs_services, world.make_enterprise(jobs_services))
+    world.pass_exam(jobs_services, learner)
+    world.settle(queue_worker)
+    (row,) = world.certificate_rows(jobs_services, learner.person_id)
+    assert certificate_facts(row)["decision"] == row.decision
+    row.decision = None
+    assert "decision" not in certificate_facts(row)
+
+
+def test_what_nobody_has_recorded_is_not_shown_and_refuses(
+    app: AnzhengFlask, jobs_services: Services, queue_worker: Worker
+) -> None:
+    scheme = world.make_scheme(jobs_services, education="college", practice_months=12, papers=["application", "health"])
+    learner = world.make_learner(jobs_services, world.make_enterprise(jobs_services))
+    event = world.pass_exam(jobs_services, learner, programme=scheme)
+    world.settle(queue_worker)
+    assert world.certificate_rows(jobs_services, learner.person_id) == []
+    assert missed(jobs_services, learner.person_id) == ["education", "practice", "papers"]
+
+    holder = world.client_for(app, jobs_services, learner.person_id, learner.tenant_id, Role.TRAINEE)
+    page = holder.get("/certificates").text
+    assert "不符合，因为学历没有证明材料；实践经历没有证明材料；缺少申请表、体检证明" in page
+    assert "不符合，因为学历没有证明材料" in holder.get(f"/exams/{event.attempt_id}").text
+    with jobs_services.db.transaction(WORKER_SCOPE, read_only=True) as session:
+        titles = session.scalars(select(NoticeRow.title_zh).where(NoticeRow.person_id == learner.person_id)).all()
+    assert titles == ["考试已合格，但尚不符合发证条件"]
+
+    other = world.make_learner(jobs_services, learner.tenant_id)
+    stranger = world.client_for(app, jobs_services, other.person_id, other.tenant_id, Role.TRAINEE)
+    assert "没有证明材料" not in stranger.get("/certificates").text
+
+
+def test_the_last_missing_record_brings_the_certificate(jobs_services: Services, queue_worker: Worker) -> None:
+    scheme = world.make_scheme(jobs_services, education="college", practice_months=12, papers=["health"])
+    learner = world.make_learner(jobs_services, world.make_enterprise(jobs_services))
+    event = world.pass_exam(jobs_services, learner, programme=scheme)
+    world.settle(queue_worker)
+    where = (event.enrolment_id, learner.person_id)
+    record(jobs_services, *where, DIPLOMA)
+    record(jobs_services, *where, NewCredential("practice", "", 7, "河南某化工 班组长", "劳动合同 2024-031"))
+    record(jobs_services, *where, NewCredential("paper", "health", 0, "", "体检 2026-1102"))
+    world.settle(queue_worker)
+    assert world.certificate_rows(jobs_services, learner.person_id) == []
+    assert missed(jobs_services, learner.person_id) == ["practice"]
+
+    record(jobs_services, *where, NewCredential("practice", "", 5, "河南某化工 安全员", "劳动合同 2025-007"))
+    world.settle(queue_worker)
+    (row,) = world.certificate_rows(jobs_services, learner.person_id)
+    assert row.state == "issued"
+    assert row.decision
+    found = {one["condition"]: one["found"] for one in row.decision["findings"]}
+    assert found["practice"] == {"months": 12}
+    assert found["education"] == {"level": "bachelor"}
+
+
+def test_a_withdrawn_record_shows_nothing_any_more(jobs_services: Services, queue_worker: Worker) -> None:
+    scheme = world.make_scheme(jobs_services, education="college", papers=["health"])
+    learner = world.make_learner(jobs_services, world.make_enterprise(jobs_services))
+    event = world.pass_exam(jobs_services, learner, programme=scheme)
+    world.settle(queue_worker)
+    credential_id = record(jobs_services, event.enrolment_id, learner.person_id, DIPLOMA)
+    official, stranger = world.official_actor(jobs_services), world.official_actor(jobs_services, region_code=410922)
+    with pytest.raises(NotFound), jobs_services.db.transaction(stranger.scope) as session:
+        withdraw_credential(session, stranger, credential_id)
+    with jobs_services.db.transaction(official.scope) as session:
+        withdraw_credential(session, official, credential_id)
+    with pytest.raises(CredentialGone), jobs_services.db.transaction(official.scope) as session:
+        withdraw_credential(session, official, credential_id)
+    record(jobs_services, event.enrolment_id, learner.person_id, NewCredential("paper", "health", 0, "", "1"))
+    world.settle(queue_worker)
+    assert missed(jobs_services, learner.person_id) == ["education"]
+
+
+@pytest.mark.parametrize(
+    "new",
+    [
+        NewCredential("education", "kindergarten", 0, "", "1"),
+        NewCredential("education", "college", 0, "", " "),
+        NewCredential("practice", "", 0, "厂里", "1"),
+        NewCredential("practice", "", 12, "", "1"),
+        NewCredential("paper", "bachelor", 0, "", "1"),
+        NewCredential("rumour", "", 0, "", "1"),
+    ],
+)
+def test_a_record_that_cannot_be_judged_is_refused(jobs_services: Services, new: NewCredential) -> None:
+    learner = world.make_learner(jobs_services, world.make_enterprise(jobs_services))
+    event = world.pass_exam(jobs_services, learner)
+    with pytest.raises(CredentialInvalid):
+        record(jobs_services, event.enrolment_id, learner.person_id, new)
+    with jobs_services.db.transaction(WORKER_SCOPE, read_only=True) as session:
+        assert credentials_of(session, learner.person_id) == []
+
+
+def test_a_record_about_somebody_who_learns_elsewhere_is_refused_by_the_walls(
+    jobs_services: Services, admin_connection: Connection
+) -> None:
+    learner = world.make_learner(jobs_services, world.make_enterprise(jobs_services))
+    event = world.pass_exam(jobs_services, learner)
+    stranger = world.official_actor(jobs_services, region_code=world.OTHER_COUNTY)
+    with jobs_services.db.transaction(WORKER_SCOPE, read_only=True) as session:
+        enrolment = courses.enrolment(session, learner.person_id, event.enrolment_id)
+    with pytest.raises(Exception, match="row-level security"), jobs_services.db.transaction(stranger.scope) as session:
+        record_credential(session, stranger, enrolment, DIPLOMA)
+    found = admin_connection.execute(
+        "select count(*) from certs_credential where person_id = %s", (learner.person_id,)
+    ).fetchone()
+    assert found == (0,)
+
+
+def test_class_hours_age_and_employment_are_judged_for_real(
+    jobs_services: Services, queue_worker: Worker, admin_connection: Connection
+) -> None:
+    scheme = world.make_scheme(jobs_services, class_hours=1, employed=True, age_min=18, age_max=90)
+    learner = world.make_learner(jobs_services, world.make_enterprise(jobs_services))
+    born = clock.today().replace(year=clock.today().year - 17)
+    admin_connection.execute("update accounts_person set birth_date = %s where id = %s", (born, learner.person_id))
+    event = world.pass_exam(jobs_services, learner, programme=scheme)
+    with jobs_services.db.transaction(WORKER_SCOPE) as session:
+        accounts.end_employment(session, SYSTEM, learner.tenant_id, learner.employment_id, left_on=clock.today())
+    world.settle(queue_worker)
+    (row,) = refusals(jobs_services, learner.person_id)
+    found = {one["condition"]: one["found"] for one in row.decision["findings"] if not one["kept"]}
+    assert found == {"class_hours": {"hours": 0}, "employed": {"done": False}, "age": {"age": 17}}
+
+    admin_connection.execute(
+        "insert into courses_credit (person_id, id, tenant_id, region_code, industry_code, enrolment_id, lesson_id,"
+        " viewing_cycle, on_day, credited_s) values (%s, gen_random_uuid(), %s, %s, '26', %s, gen_random_uuid(), 1,"
+        " current_date, 7200)",
+        (learner.person_id, learner.tenant_id, world.COUNTY, event.enrolment_id),
+    )
+    admin_connection.execute("update accounts_person set birth_date = '1990-01-01' where id = %s", (learner.person_id,))
+    admin_connection.execute("update accounts_employment set left_on = null where id = %s", (learner.employment_id,))
+    with jobs_services.db.transaction(WORKER_SCOPE) as session:
+        handlers.on_attempt_graded(session, event)
+    world.settle(queue_worker)
+    (certificate,) = world.certificate_rows(jobs_services, learner.person_id)
+    assert certificate.state == "issued"
+    assert isinstance(certificate, Certificate)
+
+
+def test_the_latest_refusal_is_the_one_that_stays(jobs_services: Services, queue_worker: Worker) -> None:
+    scheme = world.make_scheme(jobs_services, papers=["health"])
+    learner = world.make_learner(jobs_services, world.make_enterprise(jobs_services))
+    world.pass_exam(jobs_services, learner, learned=False, programme=scheme)
+    world.settle(queue_worker)
+    assert missed(jobs_services, learner.person_id) == ["learning_completed", "papers"]
+    event = world.pass_exam(jobs_services, learner, programme=scheme)
+    world.settle(queue_worker)
+    assert missed(jobs_services, learner.person_id) == ["papers"]
+    (row,) = refusals(jobs_services, learner.person_id)
+    assert row.attempt_id == event.attempt_id

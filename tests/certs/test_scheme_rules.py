@@ -1,0 +1,197 @@
+"""What a certificate type asks, and how a person is judged by it: pure rules."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import date
+
+import pytest
+from stdnum.iso7064 import mod_11_2
+
+from certs.rules import certificate_number, check_character, last_valid_day
+from certs.schemes.rules import (
+    Condition,
+    Decision,
+    Facts,
+    Requirements,
+    RulesInvalid,
+    changed_keys,
+    evaluate,
+    full_years,
+    issuer_problem,
+    number_problem,
+)
+
+ON = date(2026, 11, 21)
+EVERYTHING = Requirements(
+    exam_min_score=80,
+    learning_completed=True,
+    identity_verified=True,
+    class_hours=48,
+    employed=True,
+    age_min=18,
+    age_max=60,
+    education="college",
+    practice_months=24,
+    papers=("application", "health"),
+    basis=(("age", "《劳动法》第六十四条"),),
+)
+GOOD = Facts(
+    learning_completed=True,
+    identity_verified=True,
+    score=90,
+    passed=True,
+    class_hours=48,
+    employed=True,
+    birth_date=date(1990, 11, 21),
+    education="bachelor",
+    practice_months=24,
+    papers=("health", "application"),
+)
+
+
+def test_whoever_meets_every_condition_is_eligible() -> None:
+    decision = evaluate(("x", 1), EVERYTHING, GOOD, ON)
+    assert decision.is_eligible
+    assert [one.condition for one in decision.findings] == list(Condition)
+
+
+@pytest.mark.parametrize(
+    ("facts", "condition", "found"),
+    [
+        (replace(GOOD, banned=True), "banned", {"banned": True, "until": None}),
+        (replace(GOOD, banned=True, ban_until=date(2027, 1, 1)), "banned", {"banned": True, "until": "2027-01-01"}),
+        (replace(GOOD, learning_completed=False), "learning_completed", {"done": False}),
+        (replace(GOOD, class_hours=47.99), "class_hours", {"hours": 47.99}),
+        (replace(GOOD, class_hours=None), "class_hours", None),
+        (replace(GOOD, score=79, passed=False), "exam", {"score": 79, "passed": False}),
+        (replace(GOOD, score=79), "exam", {"score": 79, "passed": True}),
+        (replace(GOOD, score=None, passed=False), "exam", None),
+        (replace(GOOD, identity_verified=False), "identity_verified", {"done": False}),
+        (replace(GOOD, employed=False), "employed", {"done": False}),
+        (replace(GOOD, birth_date=date(2008, 11, 22)), "age", {"age": 17}),
+        (replace(GOOD, birth_date=date(1965, 11, 21)), "age", {"age": 61}),
+        (replace(GOOD, birth_date=None), "age", None),
+        (replace(GOOD, education="secondary"), "education", {"level": "secondary"}),
+        (replace(GOOD, education=None), "education", None),
+        (replace(GOOD, practice_months=23), "practice", {"months": 23}),
+        (replace(GOOD, practice_months=None), "practice", None),
+        (replace(GOOD, papers=("health",)), "papers", {"papers": ["health"]}),
+        (replace(GOOD, papers=()), "papers", None),
+    ],
+)
+def test_one_condition_missed_or_not_shown_refuses(
+    facts: Facts, condition: str, found: dict[str, object] | None
+) -> None:
+    decision = evaluate(("x", 1), EVERYTHING, facts, ON)
+    assert decision.failing == (Condition(condition),)
+    (finding,) = [one for one in decision.findings if not one.kept]
+    assert finding.found == found
+
+
+def test_what_is_not_asked_is_not_judged() -> None:
+    little = Requirements(exam_min_score=60, learning_completed=False, identity_verified=False)
+    bare = Facts(learning_completed=False, identity_verified=False, score=60, passed=True)
+    decision = evaluate(("x", 1), little, bare, ON)
+    assert decision.is_eligible
+    assert {one.condition for one in decision.findings} == {Condition.BANNED, Condition.EXAM}
+
+
+def test_requirements_and_decisions_survive_storing() -> None:
+    stored = json.loads(json.dumps(EVERYTHING.to_data()))
+    assert Requirements.from_data(stored) == EVERYTHING
+    decision = evaluate(("x", 7), EVERYTHING, GOOD, ON)
+    assert Decision.from_data(json.loads(json.dumps(decision.to_data()))) == decision
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"height_cm": 170}, "height_cm"),
+        ({"exam_min_score": 0}, "exam_min_score"),
+        ({"exam_min_score": 101}, "exam_min_score"),
+        ({"exam_min_score": "80"}, "numbers"),
+        ({"age_min": 40, "age_max": 30}, "age_max"),
+        ({"education": "kindergarten"}, "education"),
+        ({"papers": ["gossip"]}, "papers"),
+        ({"learning_completed": 1}, "switches"),
+        ({"practice_months": -1}, "numbers"),
+        ({"basis": {"weather": "x"}}, "basis"),
+    ],
+)
+def test_a_condition_that_nobody_can_judge_is_refused(change: dict[str, object], named: str) -> None:
+    good = {"exam_min_score": 80, "learning_completed": True, "identity_verified": True}
+    assert Requirements.from_data(good)
+    with pytest.raises(RulesInvalid, match=named):
+        Requirements.from_data({**good, **change})
+
+
+@pytest.mark.parametrize(
+    ("born", "on", "age"),
+    [
+        (date(2008, 11, 21), date(2026, 11, 21), 18),
+        (date(2008, 11, 22), date(2026, 11, 21), 17),
+        (date(2008, 2, 29), date(2026, 2, 28), 17),
+        (date(2008, 2, 29), date(2026, 3, 1), 18),
+        (date(2008, 2, 29), date(2028, 2, 29), 20),
+    ],
+)
+def test_ages_are_full_years(born: date, on: date, age: int) -> None:
+    assert full_years(born, on) == age
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends"),
+    [
+        (date(2026, 4, 18), date(2029, 4, 17)),
+        (date(2028, 2, 29), date(2031, 2, 28)),
+        (date(2025, 3, 1), date(2028, 2, 29)),
+        (date(2026, 1, 1), date(2028, 12, 31)),
+    ],
+)
+def test_validity_is_three_years_less_a_day(begins: date, ends: date) -> None:
+    assert last_valid_day(begins, 36) == ends
+
+
+@pytest.mark.parametrize("serial", [1, 22, 305_117, 9_999_999])
+def test_the_check_character_is_that_of_identity_numbers(serial: int) -> None:
+    number = certificate_number("{province}危管{year}{serial:07d}{check}", province="豫", year=2026, serial=serial)
+    assert mod_11_2.is_valid(number.removeprefix("豫危管"))
+    wrong = number[:-3] + ("0" if number[-3] != "0" else "1") + number[-2:]
+    assert check_character(wrong[:-1]) != wrong[-1]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "problem"),
+    [
+        ("{province}危管{year}{serial:07d}{check}", ""),
+        ("A{serial:05d}", ""),
+        ("{province}危管{year}", "serial"),
+        ("{serial:07d}{serial:07d}", "serial"),
+        ("{serial:7d}", "places"),
+        ("{serial:0999999999d}", "places"),
+        ("{serial!r}", "places"),
+        ("{year.__class__}{serial:07d}", "places"),
+        ("{0}{serial:07d}", "places"),
+        ("{serial:07d", "places"),
+        ("{check}{serial:07d}", "check"),
+        ("证" * 60 + "{serial:07d}", "length"),
+    ],
+)
+def test_patterns_of_numbers_are_judged_whole(pattern: str, problem: str) -> None:
+    assert number_problem(pattern) == problem
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [("{province}应急管理厅", ""), ("应急管理部", ""), ("{province.x}厅", "places"), ("{", "places"), ("厅", "length")],
+)
+def test_issuers_may_name_their_province_only(name: str, problem: str) -> None:
+    assert issuer_problem(name) == problem
+
+
+def test_the_difference_of_two_versions_names_single_conditions() -> None:
+    old = {"validity_months": 36, "name_zh": "甲", "rules": {"exam_min_score": 80}}
+    new = {"validity_months": 60, "name_zh": "甲", "rules": {"exam_min_score": 80, "age_min": 18}}
+    assert changed_keys(old, new) == ["rules.age_min", "validity_months"]
