@@ -20,6 +20,10 @@ class P(StrEnum):
     SUPERVISE = "certs.certificate.supervise"
     DECIDE = "certs.certificate.decide"
     IMPORT = "certs.certificate.import"
+    READ_SCHEMES = "certs.scheme.read"
+    EDIT_SCHEMES = "certs.scheme.edit"
+    PUBLISH_SCHEMES = "certs.scheme.publish"
+    RECORD = "certs.credential.record"
 
 
 def access_certificate(session: Session, certificate_id: uuid.UUID) -> Certificate:

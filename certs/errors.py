@@ -13,6 +13,28 @@ class SchemeInvalid(Invalid):
     message = _("证书类型数据有误：%(problem)s")
 
 
+class DraftInvalid(Invalid):
+    """A draft cannot be judged or drawn by."""
+
+    code = "draft_invalid"
+    message = _("草稿内容有误，请编辑后再试：%(problem)s")
+
+
+class DraftEnded(Conflict):
+    """The draft was published or given up before."""
+
+    code = "draft_ended"
+    message = _("该草稿已发布或已放弃，请刷新后查看")
+
+
+class NotTheProvince(DomainError):
+    """A certificate type is the whole province's."""
+
+    code = "not_the_province"
+    status = 403
+    message = _("证书类型和版式全省统一，只能由省级部门发布")
+
+
 class CredentialInvalid(Invalid):
     """What was recorded of a person cannot be judged."""
 

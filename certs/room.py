@@ -19,6 +19,8 @@ from certs.registry.operations import sequence_all
 from certs.registry.views import blueprint as registry_blueprint
 from certs.schemes import credentials
 from certs.schemes import tasks as scheme_tasks
+from certs.schemes.dryrun_views import blueprint as eligibility_blueprint
+from certs.schemes.views import blueprint as schemes_blueprint
 from certs.status import lists
 from certs.status import tasks as status_tasks
 from certs.status.cases import TELL_TASK
@@ -41,6 +43,7 @@ def register(kernel: Kernel) -> None:
     """Register pages, rights, jobs and the sequencer."""
     kernel.blueprints.extend((blueprint, check_blueprint, bulk_blueprint, status_blueprint, registry_blueprint))
     kernel.blueprints.extend((verify_views.blueprint, imports_blueprint))
+    kernel.blueprints.extend((schemes_blueprint, eligibility_blueprint))
     kernel.installers.append(verify_views.install)
     for event_type in (CertificateIssued, CertificateStatusChanged):
         kernel.events.setdefault(event_type.__name__, event_type)
@@ -54,6 +57,8 @@ def register(kernel: Kernel) -> None:
     kernel.ticker("certs.status_list", lists.build_now, every_s=lists.TTL_S)
     kernel.ticker("certs.sequence", sequence_all, every_s=SEQUENCE_EVERY_S)
     kernel.task(credentials.RECONSIDER_TASK, scheme_tasks.reconsider, queue="certs", max_attempts=8)
+    kernel.task(scheme_tasks.EXPORT, scheme_tasks.export)
+    kernel.task(scheme_tasks.EXPORT_LIST, scheme_tasks.export_list)
     kernel.task(bulk.START_TASK, bulk_tasks.start, queue="certs", max_attempts=8)
     kernel.task(bulk.CHUNK_TASK, bulk_tasks.chunk, queue="certs", max_attempts=8)
     kernel.ticker("certs.requeue_stalled", bulk_tasks.requeue_stalled, every_s=QUEUE_STALE_EVERY_S)
@@ -82,10 +87,12 @@ def _register_roles(kernel: Kernel) -> None:
     kernel.grant(Role.ENTERPRISE_ADMIN, P.READ_STAFF)
     kernel.grant(Role.INSTITUTION_ADMIN, P.READ_STAFF)
     kernel.grant(Role.REGULATOR, P.SUPERVISE, P.DECIDE, P.IMPORT)
-    kernel.grant(Role.INSPECTOR, P.SUPERVISE)
+    kernel.grant(Role.REGULATOR, P.READ_SCHEMES, P.EDIT_SCHEMES, P.PUBLISH_SCHEMES, P.RECORD)
+    kernel.grant(Role.INSPECTOR, P.SUPERVISE, P.READ_SCHEMES)
     kernel.nav.append(NavItem("certs.my_certificates", _("证书"), "certificate", P.HOLD, 40))
     kernel.nav.append(NavItem("certs.staff_list", _("持证管理"), "certificate", P.READ_STAFF, 40))
     kernel.nav.append(NavItem("certs_bulk.bulk_list", _("批量制证"), "certificate", P.DECIDE, 41))
     kernel.nav.append(NavItem("certs_imports.start", _("证书导入"), "file-spreadsheet", P.IMPORT, 42))
     kernel.nav.append(NavItem("certs.regulator_list", _("证书监管"), "certificate", P.SUPERVISE, 40))
+    kernel.nav.append(NavItem("certs_schemes.scheme_list", _("证书类型"), "adjustments", P.READ_SCHEMES, 42))
     kernel.nav.append(NavItem("certs_status.cases", _("证书事项"), "gavel", P.SUPERVISE, 41))

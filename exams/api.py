@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from exams.attempts.api import AttemptView, attempt, best_attempt, passed_attempts
+from exams.attempts.api import AttemptView, attempt, best_attempt, best_attempts, passed_attempts
 
-__all__ = ["AttemptView", "attempt", "best_attempt", "passed_attempts"]
+__all__ = ["AttemptView", "attempt", "best_attempt", "best_attempts", "passed_attempts"]

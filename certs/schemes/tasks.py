@@ -1,14 +1,34 @@
-"""Queue entry points about schemes."""
+"""Queue entry points about schemes: judging again, exporting lists."""
 
 from __future__ import annotations
 
+import tempfile
 import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from typing import Any
 
+from sqlalchemy.orm import Session
+
+from certs.adapters.sheets import write_list
 from certs.issue.operations import request_certificate
+from certs.models import Scheme
+from certs.schemes import drafts, dryrun, queries, wording
 from certs.schemes.credentials import refused_attempts
-from lms.core.access import SYSTEM
+from certs.schemes.rules import Requirements
+from lms.core import audit, clock, jobs, queue
+from lms.core.access import SYSTEM, Actor
+from lms.core.i18n import gettext as _
 from lms.core.services import Services
-from lms.core.tenancy import WORKER_SCOPE
+from lms.core.tenancy import WORKER_SCOPE, Scope, ScopeRole
+
+EXPORT = "certs.export_eligible"
+EXPORT_LIST = "certs.export_schemes"
+# An export is a file for colleagues, not a page for a reader: it keeps the province's language.
+LIST_HEADS = ("代码", "名称", "等级", "版本", "施行日期", "发证机关", "有效期（月）", "继续教育学时/年", "法律依据")
+PEOPLE_HEADS = ("姓名", "身份证号", "单位", "结果", "说明")
 
 
 def reconsider(services: Services, *, person_id: str) -> None:
@@ -17,3 +37,77 @@ def reconsider(services: Services, *, person_id: str) -> None:
     with services.db.transaction(WORKER_SCOPE) as session:
         for attempt_id in refused_attempts(session, found):
             request_certificate(session, SYSTEM, person_id=found, attempt_id=attempt_id)
+
+
+def target_of(session: Session, asked: dict[str, Any], today: date) -> dryrun.Target:
+    """Return by what a dry run judges: a draft, as the version that it would become, else the version in force."""
+    if asked["draft_id"]:
+        draft = drafts.access_draft(session, uuid.UUID(asked["draft_id"]))
+        wanted = Requirements.from_data(draft.content["rules"])
+        return dryrun.Target(draft.code, 0, draft.content["programme_code"], wanted)
+    present = queries.scheme_in_force(session, asked["code"], today)
+    return dryrun.Target(present.code, present.version, present.programme_code, Requirements.from_data(present.rules))
+
+
+def start_export(session: Session, actor: Actor, asked: dict[str, Any]) -> uuid.UUID:
+    """Queue the export of a dry run as it is filtered; return the job to watch. Audited as a bulk export."""
+    job_id = jobs.start(session, actor, EXPORT, _("导出资格预览"))
+    data = {"scheme": asked["code"], "draft": asked["draft_id"], "outcome": asked["outcome"]}
+    audit.record(session, actor, "certs.eligible.exported", subject_type="job", subject_id=job_id, data=data)
+    scope = {**asdict(actor.scope), "actor_id": str(actor.person_id), "tenant_id": str(actor.tenant_id)}
+    queue.enqueue(session, EXPORT, job_id=str(job_id), asked=asked, scope=scope)
+    return job_id
+
+
+def export(services: Services, *, job_id: str, asked: dict[str, Any], scope: dict[str, Any]) -> None:
+    """Judge everybody in the department's own scope and write them down; nothing else is written."""
+    today = clock.today(services.settings.timezone)
+    theirs = Scope(
+        ScopeRole.REGION,
+        actor_id=uuid.UUID(scope["actor_id"]),
+        tenant_id=uuid.UUID(scope["tenant_id"]),
+        region_lo=scope["region_lo"],
+        region_hi=scope["region_hi"],
+        industries=tuple(scope["industries"]),
+        schemes=tuple(scope["schemes"]),
+    )
+    with services.db.transaction(theirs, read_only=True) as session:
+        people = dryrun.judged_people(session, target_of(session, asked, today), today)
+        rows = (_person_row(one) for one in people if asked["outcome"] in ("", one.outcome))
+        _finish(services, job_id, (PEOPLE_HEADS, rows), f"eligible-{today:%Y%m%d}.xlsx")
+
+
+def _person_row(one: dryrun.Judged) -> list[str]:
+    outcome = str(wording.OUTCOMES[one.outcome])
+    return [one.name, one.id_number_masked, one.enterprise_name, outcome, wording.because(one.decision)]
+
+
+def start_list_export(session: Session, actor: Actor, wanted: queries.SchemeFilter) -> uuid.UUID:
+    """Queue the export of the list of certificate types; return the job to watch."""
+    job_id = jobs.start(session, actor, EXPORT_LIST, _("导出证书类型"))
+    queue.enqueue(session, EXPORT_LIST, job_id=str(job_id), wanted=asdict(wanted))
+    return job_id
+
+
+def export_list(services: Services, *, job_id: str, wanted: dict[str, Any]) -> None:
+    """Write the list to storage and name the file in the job."""
+    asked = queries.SchemeFilter(**{**wanted, "schemes": tuple(wanted["schemes"])})
+    with services.db.transaction(WORKER_SCOPE, read_only=True) as session:
+        _finish(services, job_id, (LIST_HEADS, map(_scheme_row, queries.all_schemes(session, asked))), "schemes.xlsx")
+
+
+def _scheme_row(row: Scheme) -> list[str]:
+    begins, names = row.effective_from.isoformat(), (row.code, row.name_zh, str(wording.CLASSES[row.class_]))
+    figures = (str(row.validity_months), str(row.continuing_hours_per_year))
+    return [*names, str(row.version), begins, row.issuer_name, *figures, row.legal_basis]
+
+
+def _finish(services: Services, job_id: str, sheet: tuple[Sequence[str], Iterable[list[str]]], name: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        count = write_list(path, *sheet)
+        key = f"exports/{uuid.uuid4()}.xlsx"
+        services.storage.put(key, path)
+    with services.db.transaction(WORKER_SCOPE) as session:
+        done = {"state": jobs.JobState.DONE, "done": count, "total": count}
+        jobs.report(session, uuid.UUID(job_id), **done, object_key=key, file_name=name)

@@ -35,6 +35,20 @@ PAPERS = {
     "health": _l("体检证明"),
     "pledge": _l("个人承诺书"),
 }
+OUTCOMES = {
+    "eligible": _l("符合条件"),
+    "held": _l("本周期已持证"),
+    "banned": _l("被限制取证"),
+    "learning_completed": _l("课程没有学完"),
+    "class_hours": _l("学时不足"),
+    "exam": _l("考试没有合格"),
+    "identity_verified": _l("没有身份核验"),
+    "employed": _l("不在职"),
+    "age": _l("年龄不符"),
+    "education": _l("学历不够或没有证明"),
+    "practice": _l("实践经历不够或没有证明"),
+    "papers": _l("申请材料不齐"),
+}
 # Of these a figure was found that only means something beside the one that was asked.
 MEASURED = (Condition.HOURS, Condition.EXAM, Condition.AGE, Condition.EDUCATION, Condition.PRACTICE)
 CLASSES = {"junior": _l("初级"), "intermediate": _l("中级"), "senior": _l("高级")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -11,7 +12,7 @@ from exams.attempts.models import Attempt
 from exams.attempts.queries import AttemptView, view_of
 from lms.core.errors import NotFound
 
-__all__ = ["AttemptView", "attempt", "best_attempt", "passed_attempts"]
+__all__ = ["AttemptView", "attempt", "best_attempt", "best_attempts", "passed_attempts"]
 
 
 def attempt(session: Session, person_id: uuid.UUID, attempt_id: uuid.UUID) -> AttemptView:
@@ -31,6 +32,19 @@ def best_attempt(session: Session, person_id: uuid.UUID, enrolment_id: uuid.UUID
         .limit(1)
     ).first()
     return view_of(row) if row else None
+
+
+def best_attempts(
+    session: Session, person_ids: Collection[uuid.UUID], enrolment_ids: Collection[uuid.UUID]
+) -> dict[uuid.UUID, AttemptView]:
+    """Return the best graded attempt of each enrolment that has one, by enrolment; as ``best_attempt`` would."""
+    rows = session.scalars(
+        select(Attempt)
+        .where(Attempt.person_id.in_(person_ids), Attempt.enrolment_id.in_(enrolment_ids), Attempt.state == "graded")
+        .order_by(Attempt.passed, Attempt.score, Attempt.attempt_no.desc())
+    )
+    # The best of an enrolment comes last and stays.
+    return {row.enrolment_id: view_of(row) for row in rows}
 
 
 def passed_attempts(

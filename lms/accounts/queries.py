@@ -300,6 +300,12 @@ def employment(session: Session, tenant_id: uuid.UUID, employment_id: uuid.UUID)
     return employment_view(row)
 
 
+def employments_by_id(session: Session, employment_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, EmploymentView]:
+    """Return those of the employments that the scope lets through, by id."""
+    rows = session.scalars(select(Employment).where(Employment.id.in_(list(employment_ids))))
+    return {row.id: employment_view(row) for row in rows}
+
+
 def employments_by_person(
     session: Session, tenant_id: uuid.UUID, person_ids: Iterable[uuid.UUID]
 ) -> dict[uuid.UUID, EmploymentView]:

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from lms.courses.assignments.queries import AssignmentRow, list_assignments
 from lms.courses.catalogue.queries import LessonView, ProgrammeView, lesson, programme, programme_names, programmes
-from lms.courses.learning.queries import EnrolmentView, credited_class_hours, enrolment, enrolments_of
+from lms.courses.learning.queries import (
+    EnrolmentView,
+    class_hours_of,
+    credited_class_hours,
+    enrolment,
+    enrolments_in,
+    enrolments_of,
+)
 
 __all__ = [
     "AssignmentRow",
     "EnrolmentView",
     "LessonView",
     "ProgrammeView",
+    "class_hours_of",
     "credited_class_hours",
     "enrolment",
+    "enrolments_in",
     "enrolments_of",
     "lesson",
     "list_assignments",

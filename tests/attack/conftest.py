@@ -15,8 +15,11 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import insert, select
 
-from certs.models import Bulk
+import lms.courses.api as courses
+from certs.models import Bulk, Scheme
 from certs.rules import ProposalKind
+from certs.schemes.credentials import NewCredential, record_credential
+from certs.schemes.drafts import content_of, save_draft
 from certs.status.proposals import NewProposal, propose
 from exams.bank import commands, operations
 from exams.bank.models import Question
@@ -194,6 +197,23 @@ def _bulk(jobs: Services, office: uuid.UUID) -> object:
     )  # fmt: skip
 
 
+def _scheme_rows(jobs: Services, person_id: object, enrolment_id: object) -> dict[str, object]:
+    """Let a department have a draft of a certificate type, and a record about the person."""
+    official = world.official_actor(jobs)
+    learner, cycle = uuid.UUID(str(person_id)), uuid.UUID(str(enrolment_id))
+    with jobs.db.transaction(official.scope) as session:
+        present = session.get_one(Scheme, (world.SCHEME, 1))
+        content = {**content_of(present), "effective_from": clock.today().isoformat()}
+        draft_id = save_draft(session, official, "scheme", world.SCHEME, content)
+        new = NewCredential("education", "college", 0, "", "1")
+        enrolment = courses.enrolment(session, learner, cycle)
+        return {
+            "code": world.SCHEME,
+            "draft_id": draft_id,
+            "credential_id": record_credential(session, official, enrolment, new),
+        }
+
+
 def _attackers(app: AnzhengFlask, jobs: Services) -> dict[str, FlaskClient]:
     """Sign in one person of each role, of another enterprise and another county."""
     own = world.make_enterprise(jobs, region_code=world.OTHER_COUNTY)
@@ -217,6 +237,7 @@ def build_arena(app: AnzhengFlask, jobs: Services, worker: Worker, folder: Path)
     victims = {
         **learned,
         **_proposal(jobs, learned["certificate_id"]),
+        **_scheme_rows(jobs, learned["person_id"], learned["enrolment_id"]),
         **_teaching_rows(jobs),
         **_office_rows(jobs, admin, tenant_id, folder),
         "public_id": "ABCDEFGHJKMNPQRSTVWXYZ2345",

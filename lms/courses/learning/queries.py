@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, ScalarSelect, Select, Uuid, bindparam, func, literal, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from lms.accounts import api as accounts
 from lms.core import notify
@@ -118,6 +118,25 @@ def enrolments_of(session: Session, person_id: uuid.UUID) -> list[EnrolmentView]
     return [view_of(row) for row in session.scalars(query)]
 
 
+def enrolments_in(session: Session, programme_code: str, *, after: uuid.UUID, limit: int) -> list[EnrolmentView]:
+    """Return each person's newest enrolment in a programme within the scope, none cancelled, by id, ``after`` it."""
+    newer = aliased(Enrolment)
+    later = select(newer.id).where(
+        newer.person_id == Enrolment.person_id,
+        newer.programme_code == programme_code,
+        newer.state != EnrolmentState.CANCELLED,
+        newer.id > Enrolment.id,
+    )
+    query = (
+        select(Enrolment)
+        .where(Enrolment.programme_code == programme_code, Enrolment.state != EnrolmentState.CANCELLED)
+        .where(Enrolment.id > after, ~later.exists())
+        .order_by(Enrolment.id)
+        .limit(limit)
+    )
+    return [view_of(row) for row in session.scalars(query)]
+
+
 def progress_of(
     session: Session, person_id: uuid.UUID, enrolment_ids: Sequence[uuid.UUID]
 ) -> dict[tuple[uuid.UUID, uuid.UUID], LessonProgress]:
@@ -153,6 +172,18 @@ def credited_seconds(session: Session, person_id: uuid.UUID, enrolment_id: uuid.
         Credit.exclusion_reason.is_(None),
     )
     return float(session.execute(query).scalar_one())
+
+
+def class_hours_of(session: Session, enrolments: Sequence[EnrolmentView]) -> dict[uuid.UUID, float]:
+    """Return the class hours credited in each of the enrolments that has any, cut to two decimals."""
+    query = (
+        select(Credit.enrolment_id, func.sum(Credit.credited_s))
+        .where(Credit.person_id.in_([one.person_id for one in enrolments]))
+        .where(Credit.enrolment_id.in_([one.enrolment_id for one in enrolments]))
+        .where(Credit.exclusion_reason.is_(None))
+        .group_by(Credit.enrolment_id)
+    )
+    return {found: rules.class_hours(float(seconds), rulebook()) for found, seconds in session.execute(query)}
 
 
 def credited_class_hours(session: Session, person_id: uuid.UUID, enrolment_id: uuid.UUID) -> float:
