@@ -20,6 +20,7 @@ from certs.registry.views import blueprint as registry_blueprint
 from certs.schemes import credentials
 from certs.schemes import tasks as scheme_tasks
 from certs.schemes.dryrun_views import blueprint as eligibility_blueprint
+from certs.schemes.template_views import blueprint as templates_blueprint
 from certs.schemes.views import blueprint as schemes_blueprint
 from certs.status import lists
 from certs.status import tasks as status_tasks
@@ -43,7 +44,7 @@ def register(kernel: Kernel) -> None:
     """Register pages, rights, jobs and the sequencer."""
     kernel.blueprints.extend((blueprint, check_blueprint, bulk_blueprint, status_blueprint, registry_blueprint))
     kernel.blueprints.extend((verify_views.blueprint, imports_blueprint))
-    kernel.blueprints.extend((schemes_blueprint, eligibility_blueprint))
+    kernel.blueprints.extend((schemes_blueprint, eligibility_blueprint, templates_blueprint))
     kernel.installers.append(verify_views.install)
     for event_type in (CertificateIssued, CertificateStatusChanged):
         kernel.events.setdefault(event_type.__name__, event_type)

@@ -15,9 +15,8 @@ from certs.adapters import layout, ornament
 from certs.adapters.face import StaticWords, TemplateSpec
 from certs.adapters.fonts import SANS, SERIF, SERIF_BOLD, MissingGlyphError, font_dir, load_font
 from certs.adapters.layout import MM, PAGE_HEIGHT, PAGE_WIDTH
+from certs.adapters.palettes import PALETTES
 
-NAVY: Final = HexColor("#12375e")
-GOLD: Final = HexColor("#a87f2f")
 RED: Final = HexColor("#c1121f")
 INK: Final = HexColor("#1c1c1c")
 GREY: Final = HexColor("#5b6470")
@@ -53,6 +52,20 @@ _CORNER_ROSETTES: Final = (
 _NO_LINE_START: Final = "，。、；：！？》）」』”’"
 
 
+@dataclass(frozen=True, slots=True)
+class _Colours:
+    main: Color
+    accent: Color
+    braid: str
+    inner_braid: str
+
+    @staticmethod
+    def of(template: TemplateSpec) -> _Colours:
+        chosen = PALETTES[template.palette]
+        main, accent = HexColor(f"#{chosen.main}"), HexColor(f"#{chosen.accent}")
+        return _Colours(main, accent, chosen.braid, chosen.inner_braid)
+
+
 def draw_page(template: TemplateSpec, words: StaticWords) -> bytes:
     """A one-page PDF of everything but the person. Raises `MissingGlyphError` for words that the fonts cannot draw."""
     buffer = io.BytesIO()
@@ -66,13 +79,28 @@ def paint_page(canvas: Canvas, template: TemplateSpec, words: StaticWords) -> No
     """Paints everything but the person onto a canvas of `new_canvas`. Raises `MissingGlyphError`."""
     _check_words(template, words)
     _background(canvas)
-    _frame(canvas)
-    _heading(canvas, template, words)
+    colours = _Colours.of(template)
+    _frame(canvas, colours)
+    _heading(canvas, template, words, colours)
     _picture_frames(canvas)
-    _labels(canvas)
+    _labels(canvas, template, colours)
     _statement(canvas, template)
-    _issuer(canvas, words)
+    _issuer(canvas, template, words, colours)
     _footer(canvas, template, demo=words.demo)
+    if template.stamp:
+        _stamp(canvas, template.stamp)
+
+
+def _stamp(canvas: Canvas, text: str) -> None:
+    """Writes large across the page that it is nobody's certificate."""
+    canvas.saveState()
+    canvas.setFillColor(RED)
+    canvas.setFillAlpha(0.16)
+    canvas.translate(_CENTRE, PAGE_HEIGHT / 2)
+    canvas.rotate(24)
+    canvas.setFont(SERIF_BOLD, 84)
+    canvas.drawCentredString(0, -24, text)
+    canvas.restoreState()
 
 
 def draw_seal(template: TemplateSpec, words: StaticWords) -> bytes:
@@ -87,7 +115,7 @@ def draw_seal(template: TemplateSpec, words: StaticWords) -> bytes:
     canvas.setLineWidth(radius * 0.012)
     canvas.circle(radius, radius, radius * 0.905)
     canvas.addLiteral(ornament.star((radius, radius * 1.03), radius * 0.28))
-    _seal_arc(canvas, words.issuer_name, radius)
+    _seal_arc(canvas, template.seal_name_zh or words.issuer_name, radius)
     line, size = template.seal_line_zh, radius * 0.155
     canvas.setFont(SERIF_BOLD, size)
     canvas.drawCentredString(radius, radius * 0.355, line)
@@ -122,10 +150,11 @@ def new_canvas(buffer: io.BytesIO, width: float, height: float) -> Canvas:
 def _check_words(template: TemplateSpec, words: StaticWords) -> None:
     """Refuses missing characters: reportlab would silently draw an empty box for a missing character."""
     serif = words.scheme_name_zh + words.scheme_name_en + words.issuer_name + template.heading_zh
+    bold = words.scheme_name_zh + words.issuer_name + template.seal_line_zh + template.seal_name_zh
     sans = "".join(template.notes_zh) + template.demo_mark_zh + template.demo_mark_en
     texts = (
         (SERIF, serif + template.statement_zh + template.statement_en),
-        (SERIF_BOLD, words.scheme_name_zh + words.issuer_name + template.seal_line_zh),
+        (SERIF_BOLD, bold + template.issuer_label_zh + template.stamp),
         (SANS, sans),
     )
     for font, text in texts:
@@ -181,12 +210,13 @@ def _stamp_rosette(canvas: Canvas, name: str, rosette: _Rosette, centre: tuple[f
         canvas.restoreState()
 
 
-def _frame(canvas: Canvas) -> None:
+def _frame(canvas: Canvas, colours: _Colours) -> None:
     size, paint = (PAGE_WIDTH, PAGE_HEIGHT), ornament.stroke_colour
     braid = ornament.braid_frame
-    canvas.addLiteral(braid(12.5 * MM, size, (2.75 * MM, 13 * MM, 8), paint(ornament.rgb("86a6c1"), 0.3)))
-    canvas.addLiteral(braid(12.5 * MM, size, (1.35 * MM, 6.5 * MM, 4), paint(ornament.rgb("c9b07a"), 0.3)))
-    for inset, colour, line_width in ((8, NAVY, 1.7), (9, GOLD, 0.6), (16, NAVY, 0.7), (16.9, GOLD, 0.4)):
+    canvas.addLiteral(braid(12.5 * MM, size, (2.75 * MM, 13 * MM, 8), paint(ornament.rgb(colours.braid), 0.3)))
+    canvas.addLiteral(braid(12.5 * MM, size, (1.35 * MM, 6.5 * MM, 4), paint(ornament.rgb(colours.inner_braid), 0.3)))
+    main, accent = colours.main, colours.accent
+    for inset, colour, line_width in ((8, main, 1.7), (9, accent, 0.6), (16, main, 0.7), (16.9, accent, 0.4)):
         canvas.setStrokeColor(colour)
         canvas.setLineWidth(line_width)
         canvas.rect(inset * MM, inset * MM, PAGE_WIDTH - 2 * inset * MM, PAGE_HEIGHT - 2 * inset * MM)
@@ -194,13 +224,13 @@ def _frame(canvas: Canvas) -> None:
         _define_rosette(canvas, f"corner{index}", rosette)
     for x in (12.5 * MM, PAGE_WIDTH - 12.5 * MM):
         for y in (12.5 * MM, PAGE_HEIGHT - 12.5 * MM):
-            _corner(canvas, x, y)
+            _corner(canvas, x, y, colours)
 
 
-def _corner(canvas: Canvas, x: float, y: float) -> None:
+def _corner(canvas: Canvas, x: float, y: float, colours: _Colours) -> None:
     half = _CORNER_HALF
-    canvas.setFillColor(NAVY)
-    canvas.setStrokeColor(GOLD)
+    canvas.setFillColor(colours.main)
+    canvas.setStrokeColor(colours.accent)
     canvas.setLineWidth(0.8)
     canvas.rect(x - half, y - half, 2 * half, 2 * half, fill=1)
     canvas.setLineWidth(0.3)
@@ -209,15 +239,15 @@ def _corner(canvas: Canvas, x: float, y: float) -> None:
         _stamp_rosette(canvas, f"corner{index}", rosette, (x, y))
 
 
-def _heading(canvas: Canvas, template: TemplateSpec, words: StaticWords) -> None:
+def _heading(canvas: Canvas, template: TemplateSpec, words: StaticWords, colours: _Colours) -> None:
     canvas.setFillColor(GREY)
     _spaced(canvas, SERIF, 12, PAGE_HEIGHT - 31 * MM, template.heading_zh, 4.5, 180 * MM)
-    canvas.setFillColor(NAVY)
+    canvas.setFillColor(colours.main)
     _spaced(canvas, SERIF_BOLD, 31, PAGE_HEIGHT - 44.5 * MM, words.scheme_name_zh, 3.4, 214 * MM)
-    canvas.setFillColor(GOLD)
+    canvas.setFillColor(colours.accent)
     _spaced(canvas, SERIF, 8.8, PAGE_HEIGHT - 51.2 * MM, words.scheme_name_en.upper(), 1.15, 190 * MM)
     y, diamond = PAGE_HEIGHT - 55.6 * MM, 1.5 * MM
-    canvas.setStrokeColor(GOLD)
+    canvas.setStrokeColor(colours.accent)
     for side in (-1, 1):
         canvas.setLineWidth(0.8)
         canvas.line(_CENTRE + side * 4 * MM, y, _CENTRE + side * 48 * MM, y)
@@ -228,7 +258,7 @@ def _heading(canvas: Canvas, template: TemplateSpec, words: StaticWords) -> None
     for corner_x, corner_y in ((diamond, 0), (0, -diamond), (-diamond, 0)):
         path.lineTo(_CENTRE + corner_x, y + corner_y)
     path.close()
-    canvas.setFillColor(GOLD)
+    canvas.setFillColor(colours.accent)
     canvas.drawPath(path, fill=1, stroke=0)
 
 
@@ -250,10 +280,10 @@ def _picture_frames(canvas: Canvas) -> None:
     canvas.drawCentredString(middle, below - 9.2 * MM, "Scan to verify, also offline")
 
 
-def _labels(canvas: Canvas) -> None:
+def _labels(canvas: Canvas, template: TemplateSpec, colours: _Colours) -> None:
     size = 12.0
-    for row in layout.FIELD_ROWS:
-        canvas.setFillColor(NAVY)
+    for row in layout.rows_without(template.hidden):
+        canvas.setFillColor(colours.main)
         canvas.setFont(SERIF_BOLD, size)
         # A two-character label is spread to the width of four, as printed forms do.
         span = 2 * size if row.value_end < 150 * MM and len(row.label_zh) == 2 else 0
@@ -295,12 +325,12 @@ def _wrap_en(text: str, font: str, size: float, width: float) -> list[str]:
     return lines
 
 
-def _issuer(canvas: Canvas, words: StaticWords) -> None:
+def _issuer(canvas: Canvas, template: TemplateSpec, words: StaticWords, colours: _Colours) -> None:
     middle, _ = layout.SEAL_CENTRE
-    canvas.setFillColor(NAVY)
+    canvas.setFillColor(colours.main)
     canvas.setFont(SERIF_BOLD, 12)
     label_y = layout.SEAL_CENTRE[1] + layout.SEAL_RADIUS - 2.5 * MM
-    canvas.drawString(layout.STATEMENT.x, label_y, "签发机关")
+    canvas.drawString(layout.STATEMENT.x, label_y, template.issuer_label_zh)
     canvas.setFillColor(GREY)
     canvas.setFont(SANS, 5.2)
     canvas.drawString(layout.STATEMENT.x + 0.3, label_y - 2.75 * MM, "Issued by")

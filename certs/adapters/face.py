@@ -8,7 +8,11 @@ from datetime import date
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemplateSpec:
-    """The wording of one kind of certificate page. Data, so that a department changes words without a release."""
+    """One kind of certificate page. Data, so that a department changes words and colours without a release.
+
+    ``palette`` is one of ``palettes.PALETTES``, ``hidden`` names rows of ``layout.OPTIONAL_ROWS``. An empty
+    ``seal_name_zh`` prints the issuer's name on the seal. ``stamp`` is written across specimens.
+    """
 
     code: str = "standard"
     version: int = 1
@@ -31,6 +35,11 @@ class TemplateSpec:
         ),
     )
     seal_line_zh: str = "电子证照专用章"
+    seal_name_zh: str = ""
+    issuer_label_zh: str = "签发机关"
+    palette: str = "navy"
+    hidden: tuple[str, ...] = ()
+    stamp: str = ""
     demo_mark_zh: str = "样证 · 仅供演示，不具法律效力"
     demo_mark_en: str = "SPECIMEN · NO LEGAL FORCE"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
@@ -80,3 +80,19 @@ FIELD_ROWS: Final = (
     _row(7, "初领日期", "First issued on", lambda f: date_zh(f.first_issued_on)),
     _row(8, "有效期限", "Valid", lambda f: f"{date_zh(f.valid_from)} 至 {date_zh(f.valid_until)}"),
 )
+# What a department may leave out; the others say whose certificate it is, and for how long.
+OPTIONAL_ROWS: Final = {
+    "employer": "工作单位",
+    "licence": "许可证号",
+    "industry": "行业类别",
+    "first_issued": "初领日期",
+}
+
+
+def rows_without(hidden: tuple[str, ...]) -> tuple[FieldRow, ...]:
+    """Return the rows of a page that leaves some out; the rest move up to the lines above."""
+    gone = {OPTIONAL_ROWS[name] for name in hidden}
+    lines = sorted({row.y for row in FIELD_ROWS}, reverse=True)
+    kept = [row for row in FIELD_ROWS if row.label_zh not in gone]
+    places = {y: lines[place] for place, y in enumerate(sorted({row.y for row in kept}, reverse=True))}
+    return tuple(replace(row, y=places[row.y]) for row in kept)

@@ -57,6 +57,7 @@ class Renderer:
     def __init__(self, template: TemplateSpec) -> None:
         self._template = template
         self._text_font = FontStack(load_font(SERIF))
+        self._rows = layout.rows_without(template.hidden)
         self._prefix = lru_cache(maxsize=_SCHEMES_KEPT)(lambda words: build_prefix(template, words))
 
     def render(self, face: CertificateFace, *, cms_bytes_max: int = CMS_BYTES_MAX) -> bytes:
@@ -85,7 +86,7 @@ class Renderer:
             parts.append(_cover(layout.PORTRAIT, portrait))
         parts.append(matrix_path(encode_matrix(face.qr_text), layout.QR))
         parts.append(f"BT {_INK}")
-        for row in layout.FIELD_ROWS:
+        for row in self._rows:
             width = row.value_end - row.value_x - layout.MM
             parts.append(text.fitted(row.value(face), row.value_x, row.y, _VALUE_SIZE, width))
         parts.append(text.centred(layout.date_zh(face.issued_on), layout.SEAL_CENTRE[0], layout.ISSUED_BASELINE, 12.5))

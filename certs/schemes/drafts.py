@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from certs.errors import DraftEnded, DraftInvalid, NotTheProvince
 from certs.models import Scheme
-from certs.schemes import rules
+from certs.schemes import rules, templates
 from certs.schemes.models import Draft, Template
 from lms.core import audit, clock, ids
 from lms.core.access import Actor
@@ -106,7 +106,9 @@ def publish_draft(session: Session, actor: Actor, draft_id: uuid.UUID) -> int:
 
 def _check(session: Session, kind: str, content: dict[str, Any]) -> None:
     """Refuse what could not be judged or drawn by, whoever sent it; the form says the same field by field."""
-    if kind != "scheme":
+    if kind == "template":
+        if wrong := templates.content_problem(content):
+            raise DraftInvalid(problem=wrong)
         return
     today = clock.today(services_of(session).settings.timezone)
     try:

@@ -53,7 +53,8 @@ def _number(label: Any, lowest: int, highest: int) -> IntegerField:
     return IntegerField(label, [InputRequired(message), NumberRange(lowest, highest, message)])
 
 
-def _no_control_characters(_form: FlaskForm, field: Field) -> None:
+def no_control_characters(_form: FlaskForm, field: Field) -> None:
+    """Refuse what neither a page nor a database can hold."""
     if any(ord(char) < 32 and char not in "\r\n\t" for char in field.data or ""):
         raise ValidationError(gettext("不能含控制字符"))
 
@@ -65,13 +66,13 @@ class SchemeForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
 
     effective_from = DateField(_("施行日期"), [InputRequired(_("请填写日期，例如 2027-01-01"))])
     legal_basis = TextAreaField(
-        _("法律依据"), [_MUST, Length(10, 2000, _("请写 10 至 2000 个字")), _no_control_characters]
+        _("法律依据"), [_MUST, Length(10, 2000, _("请写 10 至 2000 个字")), no_control_characters]
     )
-    name_zh = StringField(_("名称"), [_MUST, Length(2, 60, _("请写 2 至 60 个字")), _no_control_characters])
-    name_en = StringField(_("英文名称"), [_MUST, Length(2, 120, _("请写 2 至 120 个字符")), _no_control_characters])
+    name_zh = StringField(_("名称"), [_MUST, Length(2, 60, _("请写 2 至 60 个字")), no_control_characters])
+    name_en = StringField(_("英文名称"), [_MUST, Length(2, 120, _("请写 2 至 120 个字符")), no_control_characters])
     class_ = SelectField(_("等级"), choices=choices(CLASSES.items()))
-    issuer_name = StringField(_("发证机关"), [_MUST, Length(max=60), _no_control_characters])
-    number_pattern = StringField(_("编号规则"), [_MUST, Length(max=80), _no_control_characters])
+    issuer_name = StringField(_("发证机关"), [_MUST, Length(max=60), no_control_characters])
+    number_pattern = StringField(_("编号规则"), [_MUST, Length(max=80), no_control_characters])
     validity_months = _number(_("有效期（月）"), 1, 360)
     renewal_window_days = _number(_("延续申请期（届满前天数）"), 0, 366)
     continuing_hours_per_year = _number(_("继续教育（每个证书年度学时，0 为不要求）"), 0, 400)
@@ -175,7 +176,7 @@ for _one in BASED:
         SchemeForm,
         f"basis_{_one.value}",
         StringField(
-            _("%(condition)s的依据", condition=NAMES[_one]), [Optional(), Length(max=300), _no_control_characters]
+            _("%(condition)s的依据", condition=NAMES[_one]), [Optional(), Length(max=300), no_control_characters]
         ),
     )
 
@@ -200,7 +201,7 @@ class CredentialForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     months = IntegerField(
         _("月数（仅实践经历）"), [Optional(), NumberRange(0, 720, _("请填写 1 至 720 的整数"))], default=0
     )
-    detail = StringField(_("内容"), [Length(max=300), _no_control_characters])
+    detail = StringField(_("内容"), [Length(max=300), no_control_characters])
     document = StringField(
-        _("证明材料编号或 SHA-256"), [_MUST, Length(max=200, message=_("最多 200 个字")), _no_control_characters]
+        _("证明材料编号或 SHA-256"), [_MUST, Length(max=200, message=_("最多 200 个字")), no_control_characters]
     )

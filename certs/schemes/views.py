@@ -77,7 +77,7 @@ def scheme(code: str) -> ResponseReturnValue:
         "certs/schemes/scheme.html",
         present=present,
         is_to_come=present.effective_from > _today(),
-        conditions=conditions(Requirements.from_data(present.rules), present.legal_basis),
+        conditions=conditions(Requirements.from_data(present.rules)),
         described=described(drafts.content_of(present)),
         versions=[(row, changes[n] if n < len(changes) else []) for n, row in enumerate(versions[:SHOWN_VERSIONS])],
         today=_today(),
@@ -146,7 +146,7 @@ def draft(draft_id: uuid.UUID) -> ResponseReturnValue:
         row=row,
         content=content,
         base=versions[0],
-        conditions=conditions(Requirements.from_data(content["rules"]), content["legal_basis"]),
+        conditions=conditions(Requirements.from_data(content["rules"])),
         described=described(content),
         changes=differences(drafts.content_of(versions[0]), content),
     )

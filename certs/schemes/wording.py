@@ -56,7 +56,7 @@ CLASSES = {"junior": _l("初级"), "intermediate": _l("中级"), "senior": _l("�
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One condition as it is shown: what was asked, what was found, whether it is kept, and by which law."""
+    """One condition as it is shown: what was asked, what was found, whether it is kept, and its own law if any."""
 
     name: str
     asked: str
@@ -67,10 +67,14 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A decision as it is shown; ``sentence`` begins with whether the conditions are met and says why."""
+    """A decision as it is shown; ``sentence`` begins with whether the conditions are met and says why.
+
+    ``legal_basis`` is the scheme's own, for all lines without a law of their own.
+    """
 
     is_eligible: bool
     sentence: str
+    legal_basis: str
     lines: Sequence[Line]
     decision: Decision
 
@@ -87,11 +91,11 @@ def shown(data: Mapping[str, Any] | None, scheme: Scheme) -> Shown | None:
             asked=asked_words(one.condition, one.asked),
             found=found_words(one),
             kept=one.kept,
-            legal_basis=basis.get(one.condition.value, scheme.legal_basis),
+            legal_basis=basis.get(one.condition.value, ""),
         )
         for one in decision.findings
     ]
-    return Shown(decision.is_eligible, because(decision), lines, decision)
+    return Shown(decision.is_eligible, because(decision), scheme.legal_basis, lines, decision)
 
 
 def because(decision: Decision) -> str:
@@ -111,12 +115,11 @@ def _asked(finding: Finding) -> str:
     return asked_words(finding.condition, finding.asked)
 
 
-def conditions(wanted: Requirements, legal_basis: str) -> list[tuple[str, str, str]]:
-    """Return name, sentence and law of everything that a scheme asks."""
+def conditions(wanted: Requirements) -> list[tuple[str, str, str]]:
+    """Return name, sentence and law, if it has one of its own, of everything that a scheme asks."""
     basis = dict(wanted.basis)
     return [
-        (str(NAMES[one]), asked_words(one, asked), basis.get(one.value, legal_basis))
-        for one, asked in wanted.asked().items()
+        (str(NAMES[one]), asked_words(one, asked), basis.get(one.value, "")) for one, asked in wanted.asked().items()
     ]
 
 

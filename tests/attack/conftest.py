@@ -210,6 +210,7 @@ def _scheme_rows(jobs: Services, person_id: object, enrolment_id: object) -> dic
         return {
             "code": world.SCHEME,
             "draft_id": draft_id,
+            "version": 999_999,
             "credential_id": record_credential(session, official, enrolment, new),
         }
 
