@@ -38,6 +38,7 @@ from tests.supervision import province
 
 COUNTY = 410305
 STAFF = 3
+SCHEME_PAGE = "/regulator/schemes/chem-safety-manager-junior"
 VTT = b"WEBVTT\n\n00:00.000 --> 00:02.000\n\xe5\x85\x88\xe9\x80\x9a\xe9\xa3\x8e\n"
 
 Pages = dict[str, list[str]]
@@ -177,7 +178,9 @@ def _pages(jobs: Services, enterprise: province.Enterprise, enrolments: list[uui
             "/regulator/certificates", f"/regulator/certificates/{certificate.id}", "/notices",
             "/regulator/certificate-imports",
             "/regulator/proposals", f"/regulator/proposals/{ban}", "/regulator/corrections",
-            f"/regulator/objections/{objection}",
+            f"/regulator/objections/{objection}", "/regulator/schemes", SCHEME_PAGE, f"{SCHEME_PAGE}/edit",
+            f"{SCHEME_PAGE}/eligible", f"{SCHEME_PAGE}/people/{certificate.person_id}", "/regulator/templates",
+            "/regulator/templates/standard/edit",
         ],
         "visitor": [
             "/sign-in", "/activate", "/find", f"/c/{certificate.public_id}", f"/c/{certificate.public_id}/proof",

@@ -7,7 +7,7 @@ import json
 import re
 import subprocess
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -21,6 +21,7 @@ from tests.journey.enterprise import completion_pct, kpis, open_warning
 from tests.journey.instance import Instance, JourneyFailed
 
 RENDER_DPI = 200
+TYPE = "/regulator/schemes/chem-safety-manager-junior"
 JSON = {"Accept": "application/json"}
 
 
@@ -174,6 +175,33 @@ def object_and_answer(holder: Client, decider: Client, number: str) -> None:
     decider.post(f"{case}/decision", {"verdict": "refuse", "reason": "经复核，维持原决定"})
     if "维持原决定" not in holder.get(page).words:
         raise JourneyFailed("the holder does not see the answer")
+
+
+def try_new_rules(drafter: Client, recorder: Client) -> None:
+    """Draft a stricter version of the certificate type, see who would meet it, give it up; record a diploma."""
+    form = {
+        "effective_from": f"{datetime.now(UTC) + timedelta(days=30):%Y-%m-%d}",
+        "legal_basis": "《中华人民共和国安全生产法》第二十七条",
+        "name_zh": "危险化学品安全管理人员考核合格证（初级）",
+        "name_en": "Certificate of Competence: Hazardous-Chemicals Safety Manager (Junior)",
+        "class_": "junior", "issuer_name": "{province}应急管理厅",
+        "number_pattern": "{province}危管{year}{serial:07d}{check}",
+        "validity_months": "36", "renewal_window_days": "90", "continuing_hours_per_year": "24",
+        "template": "standard:1",
+        "exam_min_score": "80", "learning_completed": "y", "identity_verified": "y", "class_hours": "0",
+        "age_min": "18", "age_max": "0", "education": "college", "practice_months": "0",
+    }  # fmt: skip
+    draft = drafter.post(f"{TYPE}/edit", form)
+    if "学历不低于大专" not in draft.words:
+        raise JourneyFailed("the draft does not say what it asks")
+    judged = drafter.get(draft.link(r"/eligible\?draft="))
+    if "学历没有证明材料" not in judged.words:
+        raise JourneyFailed("the dry run does not say who lacks what the draft asks for")
+    drafter.post(f"{draft.path}/discard")
+    person = recorder.get(f"{TYPE}/eligible?outcome=held").link(r"/people/[0-9a-f-]{36}$")
+    kept = recorder.post(f"{person}/records", {"what": "education:college", "document": "毕业证 2019-0311"})
+    if "毕业证 2019-0311" not in kept.words:
+        raise JourneyFailed("the record about the holder is not there")
 
 
 def verify_chains(instance: Instance, auditor: Client) -> None:

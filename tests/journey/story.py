@@ -200,6 +200,7 @@ class Story:
         result.foreign_regulator_status = regulator.check_scopes(everyone, result.completion_after)
         regulator.export_board(everyone.county, cast.COUNTY)
         self.say(f"anyone's check: {checked.status}; each regulator sees exactly their scope")
+        regulator.try_new_rules(everyone.province, everyone.county)
         regulator.refuse_correction(everyone.admin, everyone.county, result.certificate_number)
         regulator.revoke(everyone.county, everyone.city, result.certificate_number)
         result.revoked_status = regulator.public_status(visitor, checked.qr_text, result.certificate_number)

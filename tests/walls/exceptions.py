@@ -113,6 +113,7 @@ DOORS: dict[tuple[str, str, str], str] = {
 UNFILLED = {
     "certs_import": "the journey's department had no earlier system; tests/certs/test_imports.py tries both sides",
     "certs_import_fault": "as above",
+    "certs_refusal": "holds a row only while somebody who passed lacks something; the journey's people lack nothing",
     "supervision_delta": "the fold empties it every two seconds",
     "supervision_rebuild": "holds a row only while figures are counted anew",
 }
