@@ -31,7 +31,10 @@ def _today() -> date:
 def _asked(code: str) -> dict[str, Any]:
     """Return by what a dry run judges, from the address: a draft of the department's, else the present version."""
     versions = queries.access_versions(web.db(), web.actor().scope, code)
-    outcome, draft_id = request.args.get("outcome", ""), web.uuid_or_none(request.args.get("draft"))
+    outcome, named = request.args.get("outcome", ""), request.args.get("draft")
+    draft_id = web.uuid_or_none(named)
+    if named and draft_id is None:
+        raise NotFound
     if draft_id is not None:
         draft = drafts.access_draft(web.db(), draft_id)
         if (draft.kind, draft.code) != ("scheme", code):

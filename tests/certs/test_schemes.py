@@ -331,6 +331,9 @@ def test_a_dry_run_of_a_draft_judges_by_the_draft(
     page = client.get(f"/regulator/schemes/{scheme}/eligible?draft={draft_id}").text
     assert "按草稿判定" in page
     assert "成绩 88 分（要求考试合格且成绩不低于 89 分）" in page
+    for wrong in ("draft=1", f"draft={uuid.uuid4()}"):
+        assert client.get(f"/regulator/schemes/{scheme}/eligible?{wrong}").status_code == 404
+    assert client.get(f"/regulator/schemes/{scheme}/eligible?cursor=1").status_code == 400
 
 
 def test_a_dry_run_takes_as_many_statements_for_forty_people_as_for_one(
