@@ -19,7 +19,7 @@ from certs.schemes import facts
 from certs.schemes.rules import Condition, Decision, Requirements, evaluate
 
 CHUNK_PEOPLE = 1_000
-SHOWN_PEOPLE_MAX = 20_000
+SHOWN_PEOPLE_MAX = 5_000
 """So many people a page judges while its reader waits; an export judges everybody."""
 PAGE_PEOPLE = 20
 ELIGIBLE, HELD = "eligible", "held"
