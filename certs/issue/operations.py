@@ -87,7 +87,9 @@ def _earned(session: Session, person_id: uuid.UUID, attempt_id: uuid.UUID) -> _E
     scheme = scheme_in_force(session, programme.scheme_code, on)
     wanted = Requirements.from_data(scheme.rules)
     known = facts.known_of(session, [person_id], scheme.code, today)[person_id]
-    employment = accounts.employment(session, enrolment.tenant_id, enrolment.employment_id)
+    employment = None
+    if wanted.employed:
+        employment = accounts.employment(session, enrolment.tenant_id, enrolment.employment_id)
     hours = facts.hours_if_asked(session, wanted, enrolment)
     found = facts.facts_for(known, enrolment, attempt, employment, hours)
     decision = evaluate((scheme.code, scheme.version), wanted, found, today)
