@@ -59,8 +59,8 @@ DEFINERS = {
     "certs_count_unknown": "slows down who guesses certificate addresses: a count, nothing else",
     "certs_decided": "part of the public check: the coded reason of a decision and the successor's number",
     "certs_entries": "entries with a place, which stand in the log's public files: codes and digests, 100 at most",
-    "certs_file_of": "verification of a file by its SHA-256, known to whoever holds it: the printed public id only",
     "certs_facts_of": "judging by a department: age, bans and records of who learns in its own scope, nobody else's",
+    "certs_file_of": "verification of a file by its SHA-256, known to whoever holds it: the printed public id only",
     "certs_find": "public look-up by number and name together: the public id only",
     "certs_leaves_of": "log entries of one certificate by its unguessable public id: hashes only",
     "certs_lookup": "public check by the unguessable public id: masked facts only",
@@ -111,6 +111,8 @@ DOORS: dict[tuple[str, str, str], str] = {
 """(table, scope, command) that goes through for a scope that owns nothing there."""
 
 UNFILLED = {
+    "certs_bulk": "who passes in the journey has the certificate at once; tests/certs/test_bulk.py tries both sides",
+    "certs_bulk_chunk": "as above",
     "certs_import": "the journey's department had no earlier system; tests/certs/test_imports.py tries both sides",
     "certs_import_fault": "as above",
     "certs_refusal": "holds a row only while somebody who passed lacks something; the journey's people lack nothing",
