@@ -78,13 +78,13 @@ def request_certificate(
 def _earned(session: Session, person_id: uuid.UUID, attempt_id: uuid.UUID) -> _Earned | None:
     attempt = exams.attempt(session, person_id, attempt_id)
     enrolment = courses.enrolment(session, person_id, attempt.enrolment_id)
-    programme = courses.programme(session, enrolment.programme_code, enrolment.programme_version)
-    if not programme.scheme_code:
+    scheme_code = courses.scheme_of(session, enrolment.programme_code, enrolment.programme_version)
+    if not scheme_code:
         return None
     settings = services_of(session).settings
     zone, today = ZoneInfo(settings.timezone), clock.today(settings.timezone)
     on = (attempt.graded_at or clock.now()).astimezone(zone).date()
-    scheme = scheme_in_force(session, programme.scheme_code, on)
+    scheme = scheme_in_force(session, scheme_code, on)
     wanted = Requirements.from_data(scheme.rules)
     known = facts.known_of(session, [person_id], scheme.code, today)[person_id]
     employment = None
@@ -225,7 +225,7 @@ def mark_issued(
     row, leaf, history, notice and announcement stand or fall together.
     """
     mine = (Certificate.person_id == certificate.person_id, Certificate.id == certificate.id)
-    won = session.execute(
+    row = session.scalars(
         update(Certificate)
         .where(*mine, Certificate.state == "requested")
         .values(
@@ -236,11 +236,11 @@ def mark_issued(
             pdf_sha256=pdf_sha256,
             signer_key_id=signer_key_id,
         )
-        .execution_options(synchronize_session=False)
-    )
-    if not won.rowcount:  # type: ignore[attr-defined]  # a cursor result: the statement is an UPDATE
+        .returning(Certificate)
+        .execution_options(synchronize_session=False, populate_existing=True)
+    ).first()
+    if row is None:
         return False
-    row = session.scalars(select(Certificate).where(*mine).execution_options(populate_existing=True)).one()
     event_id = _begin_history(session, row)
     add_issue_leaf(session, certificate_facts(row), event_id, issued_at)
     _announce(session, actor, row)

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from lms.courses.assignments.queries import AssignmentRow, list_assignments
-from lms.courses.catalogue.queries import LessonView, ProgrammeView, lesson, programme, programme_names, programmes
+from lms.courses.catalogue.queries import (
+    LessonView,
+    ProgrammeView,
+    lesson,
+    programme,
+    programme_names,
+    programmes,
+    scheme_of,
+)
 from lms.courses.learning.queries import (
     EnrolmentView,
     class_hours_of,
@@ -28,4 +36,5 @@ __all__ = [
     "programme",
     "programme_names",
     "programmes",
+    "scheme_of",
 ]

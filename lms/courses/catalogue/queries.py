@@ -80,6 +80,16 @@ def programme(session: Session, code: str, version: int | None = None) -> Progra
     return _programme_view(session, row)
 
 
+def scheme_of(session: Session, code: str, version: int) -> str:
+    """Return the code of the certificate type that a version of a programme leads to, "" for none. Raises NotFound."""
+    row = session.execute(
+        select(Programme.scheme_code).where(Programme.code == code, Programme.version == version)
+    ).first()
+    if row is None:
+        raise NotFound
+    return row.scheme_code or ""
+
+
 def programmes(session: Session) -> list[ProgrammeView]:
     """Return the programmes in force today, each in its newest version, by code."""
     today = clock.today()
