@@ -77,7 +77,8 @@ def check_workbook(data: bytes, limits: Unpacking) -> None:
     """Raise a SheetRefused unless the archive is a workbook that a reader may lay out in memory."""
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
-    except (zipfile.BadZipFile, ValueError, OSError):
+    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError):
+        # The last is how zipfile refuses an entry of a version of the format that it does not know.
         raise CorruptFile from None
     entries = archive.infolist()
     limit_mb = limits.max_unpacked_bytes >> 20
