@@ -28,7 +28,7 @@ FLOORS = {
     "page_home": 0.04,
     "answer_save": 0.06,
     "import_rows": 0.06,
-    "certificate": 1.0,
+    "certificate": 8.0,
     "verify_page": 0.15,
     "verify_pdf": 3.0,
     "face": 1.3,
