@@ -4,23 +4,47 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from exams.attempts.models import Attempt
 from exams.attempts.queries import AttemptView, view_of
 from lms.core.errors import NotFound
+from lms.core.prepared import Prepared
 
 __all__ = ["AttemptView", "attempt", "best_attempt", "best_attempts", "passed_attempts"]
 
 
+_COLUMNS: tuple[Any, ...] = (
+    Attempt.id,
+    Attempt.person_id,
+    Attempt.enrolment_id,
+    Attempt.tenant_id,
+    Attempt.programme_code,
+    Attempt.attempt_no,
+    Attempt.state,
+    Attempt.started_at,
+    Attempt.deadline_at,
+    Attempt.score,
+    Attempt.passed,
+    Attempt.pass_score,
+    Attempt.graded_at,
+    Attempt.submit_reason,
+    Attempt.identity_verification_id,
+)
+_ATTEMPT = Prepared(
+    select(*_COLUMNS).where(Attempt.person_id == bindparam("person_id"), Attempt.id == bindparam("attempt_id"))
+)
+
+
 def attempt(session: Session, person_id: uuid.UUID, attempt_id: uuid.UUID) -> AttemptView:
     """Return one attempt of a person within the scope. Raises NotFound."""
-    row = session.scalars(select(Attempt).where(Attempt.person_id == person_id, Attempt.id == attempt_id)).first()
-    if row is None:
+    rows = _ATTEMPT.rows(session, person_id=person_id, attempt_id=attempt_id)
+    if not rows:
         raise NotFound
-    return view_of(row)
+    return AttemptView(*rows[0])
 
 
 def best_attempt(session: Session, person_id: uuid.UUID, enrolment_id: uuid.UUID) -> AttemptView | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import BindParameter, Select, func, select
+from sqlalchemy import BindParameter, Select, bindparam, func, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
@@ -19,6 +19,7 @@ from lms.accounts.sign_in.models import RoleGrant
 from lms.core import clock
 from lms.core.access import Role
 from lms.core.errors import NotFound
+from lms.core.prepared import Prepared
 from lms.core.remembered import Remembered, find
 
 SPAN = {"province": 10_000, "city": 100, "county": 1}
@@ -225,8 +226,8 @@ def enterprises(session: Session, tenant_ids: Iterable[uuid.UUID]) -> dict[uuid.
     return {row.id: _enterprise(row) for row in rows}
 
 
-def employment_view(row: Employment) -> EmploymentView:
-    """Return what others may know of an employment row."""
+def employment_view(row: Any) -> EmploymentView:
+    """Return what others may know of an employment, a whole row or one with the columns of ``_EMPLOYMENT``."""
     return EmploymentView(
         employment_id=row.id,
         tenant_id=row.tenant_id,
@@ -292,12 +293,29 @@ def employments_of_post(session: Session, tenant_id: uuid.UUID, post_code: str) 
     return [employment_view(row) for row in rows]
 
 
+_EMPLOYMENT = Prepared(
+    select(
+        Employment.id,
+        Employment.tenant_id,
+        Employment.person_id,
+        Employment.name,
+        Employment.id_number_masked,
+        Employment.post_code,
+        Employment.department_name,
+        Employment.region_code,
+        Employment.industry_code,
+        Employment.hired_on,
+        Employment.left_on,
+    ).where(Employment.tenant_id == bindparam("tenant_id"), Employment.id == bindparam("employment_id"))
+)
+
+
 def employment(session: Session, tenant_id: uuid.UUID, employment_id: uuid.UUID) -> EmploymentView:
     """Return one employment, present or past. Raises NotFound."""
-    row = session.get(Employment, (tenant_id, employment_id))
-    if row is None:
+    rows = _EMPLOYMENT.rows(session, tenant_id=tenant_id, employment_id=employment_id)
+    if not rows:
         raise NotFound
-    return employment_view(row)
+    return employment_view(rows[0])
 
 
 def employments_by_id(session: Session, employment_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, EmploymentView]:
@@ -328,12 +346,17 @@ def employments_of_person(session: Session, person_id: uuid.UUID) -> list[Employ
     return [employment_view(row) for row in rows]
 
 
+_FACTS = Prepared(
+    select(Person.id, Person.name, Person.id_number_masked, Person.sex).where(Person.id == bindparam("person_id"))
+)
+
+
 def person_facts(session: Session, person_id: uuid.UUID) -> PersonFacts:
     """Return the register's facts of a person; for the worker or the person. Raises NotFound."""
-    row = session.get(Person, person_id)
-    if row is None:
+    rows = _FACTS.rows(session, person_id=person_id)
+    if not rows:
         raise NotFound
-    return PersonFacts(row.id, row.name, row.id_number_masked, row.sex)
+    return PersonFacts(*rows[0])
 
 
 def administrators_of(session: Session, tenant_id: uuid.UUID) -> list[uuid.UUID]:

@@ -19,14 +19,15 @@ from sqlalchemy.orm import Session
 class Prepared:
     """A ``select`` with ``bindparam`` for its parameters, of types that the driver knows by itself."""
 
-    def __init__(self, statement: Select[Any]) -> None:
+    def __init__(self, statement: Select[*tuple[Any, ...]]) -> None:
         self._statement = statement
         self._make_row = _row_type(statement)._make
         self._compiled: Compiled | None = None
         self._text = ""
 
     def rows(self, session: Session, **values: object) -> list[Any]:
-        """Return the rows, their fields named and ordered as the columns. Nothing is flushed before."""
+        """Return the rows, their fields named and ordered as the columns."""
+        session.flush()
         connection = session.connection()
         if self._compiled is None:
             self._compiled = self._statement.compile(dialect=connection.dialect)
@@ -49,6 +50,6 @@ class Prepared:
             ) from error
 
 
-def _row_type(statement: Select[Any]) -> Any:
+def _row_type(statement: Select[*tuple[Any, ...]]) -> Any:
     names = [column.key or "" for column in statement.selected_columns]
     return namedtuple("Row", names, rename=True)  # noqa: PYI024 - its fields are known only here

@@ -101,11 +101,10 @@ def view_of(row: Enrolment) -> EnrolmentView:
 
 def enrolment(session: Session, person_id: uuid.UUID, enrolment_id: uuid.UUID) -> EnrolmentView:
     """Return one enrolment; raises NotFound outside the scope."""
-    mine = (Enrolment.person_id == person_id, Enrolment.id == enrolment_id)
-    row = session.scalars(select(Enrolment).where(*mine)).first()
-    if row is None:
+    rows = _ENROLMENT.rows(session, person_id=person_id, enrolment_id=enrolment_id)
+    if not rows:
         raise NotFound
-    return view_of(row)
+    return EnrolmentView(*rows[0])
 
 
 def enrolments_of(session: Session, person_id: uuid.UUID) -> list[EnrolmentView]:
@@ -279,6 +278,9 @@ def _record_statement() -> Select[Any]:
 
 # Made once: putting a statement together costs a page as much as asking it.
 _RECORD = Prepared(_record_statement())
+_ENROLMENT = Prepared(
+    select(*_ENROLLED).where(Enrolment.person_id == bindparam("person_id"), Enrolment.id == bindparam("enrolment_id"))
+)
 
 
 def learner_record(session: Session, person_id: uuid.UUID, tenant_id: uuid.UUID | None, year: int) -> LearnerRecord:
