@@ -8,11 +8,11 @@ from lms.core.i18n import lazy_gettext as _
 LABELS = {
     Shown.VALID: _("有效"),
     Shown.EXPIRING: _("即将到期"),
-    Shown.EXPIRED: _("过期"),
+    Shown.EXPIRED: _("已过期"),
     Shown.NOT_YET: _("未生效"),
-    Shown.SUSPENDED: _("暂扣"),
-    Shown.REVOKED: _("吊销"),
-    Shown.CANCELLED: _("注销"),
+    Shown.SUSPENDED: _("已暂扣"),
+    Shown.REVOKED: _("已吊销"),
+    Shown.CANCELLED: _("已注销"),
     Shown.SUPERSEDED: _("已换证"),
 }
 TONES = {
@@ -27,13 +27,24 @@ TONES = {
 }
 VERDICTS = {
     Shown.VALID: (_("证书有效"), _("该证书由发证机关签发，目前有效。")),
-    Shown.EXPIRING: (_("证书即将到期"), _("该证书目前有效，请尽快办理延续。")),
+    Shown.EXPIRING: (_("证书有效，即将到期"), _("该证书目前有效；持证人应尽快办理延续。")),
     Shown.EXPIRED: (_("证书已过期"), _("有效期已过，持证人不得凭此证上岗。")),
-    Shown.NOT_YET: (_("证书未生效"), _("有效期尚未开始。")),
+    Shown.NOT_YET: (_("证书未生效"), _("有效期尚未开始，持证人还不得凭此证上岗。")),
     Shown.SUSPENDED: (_("证书已暂扣"), _("暂扣期间，持证人不得凭此证上岗。")),
     Shown.REVOKED: (_("证书已吊销"), _("该证书已被吊销，持证人不得凭此证上岗。")),
-    Shown.CANCELLED: (_("证书已注销"), _("该证书已注销，不再有效。")),
-    Shown.SUPERSEDED: (_("证书已换发"), _("该证书已由新证书取代。")),
+    Shown.CANCELLED: (_("证书已注销"), _("该证书已注销，持证人不得凭此证上岗。")),
+    Shown.SUPERSEDED: (_("证书已换发新证"), _("该证书已由新证书取代，不再使用；请核验新证书。")),
+}
+# Whoever reads a verdict decides whether somebody may work: with which certificate not, is red, whatever the reason.
+VERDICT_TONES = {
+    Shown.VALID: "ok",
+    Shown.EXPIRING: "warn",
+    Shown.EXPIRED: "bad",
+    Shown.NOT_YET: "bad",
+    Shown.SUSPENDED: "bad",
+    Shown.REVOKED: "bad",
+    Shown.CANCELLED: "bad",
+    Shown.SUPERSEDED: "warn",
 }
 # What the public check says of a certificate that we only entered, beside its state.
 IMPORTED_NOTE = _("导入的证书：由%(issuer)s签发，本平台只登记，未签名。")
@@ -42,17 +53,17 @@ IMPORTED_TEXTS = {
     Shown.EXPIRING: _("该证书目前有效，请尽快向原发证机关办理延续。"),
 }
 DECISIONS = {
-    Decision.SUSPEND: (_("暂扣"), "clock-pause", "warn", _("暂扣后公众核验立即显示“暂扣”，可以恢复。")),
+    Decision.SUSPEND: (_("暂扣"), "clock-pause", "warn", _("暂扣后公众核验立即显示“已暂扣”，可以恢复。")),
     Decision.REINSTATE: (_("恢复"), "rosette-discount-check", "primary", _("恢复后公众核验立即显示“有效”。")),
-    Decision.CANCEL: (_("注销"), "x", "bad", _("注销不可撤销，公众核验立即显示“注销”。")),
+    Decision.CANCEL: (_("注销"), "x", "bad", _("注销不可撤销，公众核验立即显示“已注销”。")),
 }
 ENTERED = _("导入登记")
 STEPS = {
     "": _("签发"),
-    "suspended": _("暂扣"),
+    "suspended": _("已暂扣"),
     "valid": _("恢复有效"),
-    "revoked": _("吊销"),
-    "cancelled": _("注销"),
+    "revoked": _("已吊销"),
+    "cancelled": _("已注销"),
     "superseded": _("换发新证"),
 }
 ORIGINS = {Origin.ISSUED: _("本平台签发"), Origin.IMPORTED: _("导入")}

@@ -72,7 +72,7 @@ def facts_as_text(facts: PublicFacts, checked: Checked, public_id: str, language
         enterprise=facts.enterprise_name,
         licence=licence,
         issuer=facts.issuer_name,
-        place=waiting if facts.leaf_seq is None else f"No. {facts.leaf_seq}",
+        place=waiting if facts.leaf_seq is None else f"No. {facts.leaf_seq}" if english else f"第 {facts.leaf_seq} 条",
         checked=clock.now().astimezone(zone).strftime("%Y-%m-%d %H:%M:%S"),
         decided=" · ".join(filter(None, (day, reason))),
         successor=decided.successor if decided else "",

@@ -12,7 +12,7 @@ from functools import lru_cache
 from flask import render_template
 from flask_babel import force_locale
 
-from certs.labels import IMPORTED_NOTE, IMPORTED_TEXTS, LABELS, TONES, VERDICTS
+from certs.labels import IMPORTED_NOTE, IMPORTED_TEXTS, LABELS, VERDICT_TONES, VERDICTS
 from certs.rules import Shown
 from lms.core.skeleton import Skeleton, mark
 
@@ -60,7 +60,7 @@ def _skeleton(shown: Shown, imported: bool, language: str, theme: str) -> Skelet
             text=text,
             shown=shown.value,
             note=str(IMPORTED_NOTE) % {"issuer": marked.issuer} if imported else "",
-            tone=TONES[shown],
+            tone=VERDICT_TONES[shown],
             label=LABELS[shown],
             theme=theme,
         )

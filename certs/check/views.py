@@ -18,6 +18,7 @@ from certs.check.queries import GUESSING_WINDOW, MALFORMED, UNKNOWN, Visitor
 from certs.errors import FindInvalid, GuessingTooOften
 from certs.forms import FindForm
 from certs.keys.operations import public_keys, root_pems
+from certs.labels import STEPS
 from certs.registry.queries import log_keys, proof_document, proof_of
 from certs.status import lists
 from lms.core import clock, web
@@ -109,7 +110,7 @@ def proof(public_id: str) -> ResponseReturnValue:
     wanted = rules.clean_public_id(public_id)
     if wanted is None or queries.look_up(web.db(), wanted) is None:
         return _unknown(_visitor(), (wanted or public_id)[:32])
-    return render_template("certs/proof.html", proof=proof_of(web.db(), wanted), public_id=wanted)
+    return render_template("certs/proof.html", proof=proof_of(web.db(), wanted), public_id=wanted, steps=STEPS)
 
 
 @blueprint.get("/c/<public_id>/proof.json")

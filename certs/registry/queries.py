@@ -79,13 +79,13 @@ class RegistryProof:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the log's list."""
+    """One line of the log's list. ``number`` stands with issues, ``new_status`` with changes of status."""
 
     place: int
     kind: str
     number: str
+    new_status: str
     at: datetime
-    leaf_hash: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,15 +210,17 @@ def entries(session: Session, cursor: str | None) -> Page[Entry]:
         raise BadCursor
     top = int(cursor) if cursor else end
     low = max(top - PAGE_SIZE + 1, 0)
-    found = [
-        Entry(row.seq, row.kind, json.loads(row.leaf_data).get("number", ""), row.at, bytes(row.leaf_hash))
-        for row in session.execute(_ENTRIES, {"low": low, "high": top})
-    ]
+    found = [_entry(row) for row in session.execute(_ENTRIES, {"low": low, "high": top})]
     return Page(
         found,
         next_cursor=str(low - 1) if low > 0 else None,
         prev_cursor=str(min(top + PAGE_SIZE, end)) if top < end else None,
     )
+
+
+def _entry(row: Any) -> Entry:
+    says = json.loads(row.leaf_data)
+    return Entry(row.seq, row.kind, says.get("number", ""), says.get("new", ""), row.at)
 
 
 def proof_document(proof: RegistryProof) -> dict[str, Any]:

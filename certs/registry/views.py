@@ -13,6 +13,7 @@ from certs.errors import NoSuchTree, UnknownLeaf
 from certs.labels import STEPS
 from certs.registry import publishing, queries, tiles
 from certs.registry.queries import RegistryProof
+from certs.rules import clean_public_id
 from lms.core import web
 from lms.core.pages import YEAR_S, download
 from lms.core.storage import ObjectMissing
@@ -31,6 +32,8 @@ def log() -> ResponseReturnValue:
     asked = request.args.get("index", "").strip()
     if asked.isascii() and asked.isdecimal() and len(asked) <= MAX_DIGITS:
         return redirect(url_for(".leaf", place=int(asked)))
+    if (public_id := clean_public_id(asked)) is not None:
+        return redirect(url_for("certs_check.proof", public_id=public_id))
     session = web.db()
     page = render_template(
         "certs/registry.html",
@@ -39,6 +42,7 @@ def log() -> ResponseReturnValue:
         log_keys=queries.log_keys(session),
         witnesses=queries.witnesses(session),
         asked=asked,
+        steps=STEPS,
         address=web.services().settings.base_url.rstrip("/") + url_for(".log"),
     )
     return (page, 422) if asked else page

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, select, text
+from sqlalchemy import Select, func, select, text
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -27,6 +27,7 @@ STATES = {
 }
 EXPORT_BATCH = 2_000
 CHECKS_SHOWN = timedelta(days=90)
+WAITING_MAX = 100
 _CHECKS = text("select * from certs_checks_of(:certificate, :since, :zone)")
 
 
@@ -67,6 +68,15 @@ def all_cases(session: Session, wanted: Wanted) -> Iterator[tuple[Any, Certifica
     query = _cases(wanted).order_by(MODELS[wanted.what].id.desc()).execution_options(yield_per=EXPORT_BATCH)
     for row in session.execute(query):
         yield row[0], row[1]
+
+
+def waiting(session: Session, wanted: Wanted) -> dict[str, int]:
+    """Return how many cases of each kind are open in the scope, counted up to WAITING_MAX."""
+    found = {}
+    for what in MODELS:
+        some = _cases(replace(wanted, what=what, state="open", q="")).limit(WAITING_MAX).subquery()
+        found[what] = int(session.execute(select(func.count()).select_from(some)).scalar_one())
+    return found
 
 
 def _cases(wanted: Wanted) -> Select[Any]:

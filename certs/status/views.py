@@ -23,7 +23,7 @@ from certs.status.access import access_case
 from certs.status.forms import CorrectionForm, ObjectionForm, ProposalForm, VerdictForm
 from certs.status.models import Correction, Objection, Proposal
 from certs.status.reasons import reasons_for
-from lms.core import web
+from lms.core import clock, web
 from lms.core.i18n import gettext as _
 from lms.core.i18n import in_language
 
@@ -61,9 +61,18 @@ def case_list(what: str) -> ResponseReturnValue:
         wanted=wanted,
         kept=urlencode(kept),
         labels=labels,
-        tabs=[(url_for(".case_list", what=key), name, key == what) for key, name in labels.LISTS.items()],
+        tabs=_tabs(what, wanted),
+        today=clock.today(web.services().settings.timezone),
         state_filters=[("", _("全部状态")), *((s, labels.STATES[s][0]) for s in queries.STATES[what])],
     )
+
+
+def _tabs(what: str, wanted: queries.Wanted) -> list[tuple[str, str, bool]]:
+    """Return the lists with how many cases wait in each: an objection has its day by law."""
+    waiting = queries.waiting(web.db(), wanted)
+    most = queries.WAITING_MAX - 1
+    shown = {key: f" {most}+" if n > most else f" {n}" if n else "" for key, n in waiting.items()}
+    return [(url_for(".case_list", what=key), f"{name}{shown[key]}", key == what) for key, name in labels.LISTS.items()]
 
 
 @blueprint.post(f"{CASES}/export")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from certs.labels import VERDICTS
+from certs.labels import VERDICT_TONES, VERDICTS
 from certs.verify.operations import Report
 from certs.verify.rules import Check, Finding, Outcome, State
 from lms.core.i18n import lazy_gettext as _
@@ -74,6 +74,14 @@ REASONS: Mapping[str, Any] = {
     "log_pending": _("存证日志登记中，约一秒后可查"),
     "log_differs": _("存证日志的记录与登记册不一致"),
 }
+
+
+def outcome_texts(report: Report) -> tuple[Any, Any, str]:
+    """Return title, meaning and tone of the answer. Of a genuine file it counts what the certificate is worth."""
+    if report.outcome is Outcome.NOT_IN_FORCE and report.shown:
+        title, text = VERDICTS[report.shown]
+        return _("文件真实，但%(state)s", state=title), text, VERDICT_TONES[report.shown]
+    return OUTCOMES[report.outcome]
 
 
 def reason_text(finding: Finding) -> Any:

@@ -72,7 +72,7 @@ def _read_upload() -> bytes:
 
 
 def _as_page(report: Report) -> str:
-    title, text, tone = texts.OUTCOMES[report.outcome]
+    title, text, tone = texts.outcome_texts(report)
     return render_template(
         "certs/verify.html",
         report=report,

@@ -27,13 +27,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class NavItem:
-    """One entry of a role's navigation. ``label`` is a lazy translation, ``icon`` a sprite name."""
+    """One entry of a role's navigation. ``label`` is a lazy translation, ``icon`` a sprite name.
+
+    It is marked as the reader's place on its own page and on those of ``also``, endpoints that it leads to.
+    """
 
     endpoint: str
     label: object
     icon: str
     permission: str
     order: int = 50
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,7 +127,7 @@ def test_a_decision_shows_at_once(
     assert _checks(admin_connection, certificate.public_id) == [(outcome, certificate.id, "other")]
 
 
-@pytest.mark.parametrize(("days", "title"), [(30, "证书即将到期"), (-1, "证书已过期"), (91, "证书有效")])
+@pytest.mark.parametrize(("days", "title"), [(30, "证书有效，即将到期"), (-1, "证书已过期"), (91, "证书有效")])
 def test_the_calendar_counts(
     client: FlaskClient, admin_connection: Admin, certificate: Certificate, days: int, title: str
 ) -> None:

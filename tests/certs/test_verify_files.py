@@ -184,7 +184,7 @@ def test_a_genuine_file_of_a_certificate_not_in_force_says_both(
     found = answered(client, pdf, address)
     assert found["verdict"] == "not_in_force"
     assert failed(found) == {"status": reason}
-    assert "证书文件真实，但目前不在有效状态" in ask(client, pdf, address).text
+    assert "文件真实，但证书已" in ask(client, pdf, address).text
 
 
 def test_a_file_not_yet_numbered_in_the_log_cannot_be_checked_yet(
