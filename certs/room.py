@@ -93,7 +93,7 @@ def _register_roles(kernel: Kernel) -> None:
     kernel.nav.append(
         NavItem("certs_imports.start", _("证书导入"), "file-spreadsheet", P.IMPORT, 42, ("certs_imports.one",))
     )
-    types = ("certs_schemes.scheme", "certs_schemes.edit", "certs_schemes.draft", "certs_schemes.eligible")
+    types = ("certs_schemes.scheme", "certs_schemes.edit", "certs_schemes.draft", "certs_eligibility.eligible")
     kernel.nav.append(NavItem("certs_schemes.scheme_list", _("证书类型"), "adjustments", P.READ_SCHEMES, 42, types))
     kernel.nav.append(NavItem("certs.my_certificates", _("证书"), "certificate", P.HOLD, 40, ("certs.my_certificate",)))
     kernel.nav.append(

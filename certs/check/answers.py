@@ -26,11 +26,17 @@ RETRY_AFTER_S = 15
 OPENAPI = Path(__file__).parent / "openapi.json"
 
 
-def unknown(asked: str) -> ResponseReturnValue:
-    """Answer that nobody was ever issued such a certificate."""
+def unknown(asked: str, form: FindForm | None = None) -> ResponseReturnValue:
+    """Answer that nobody was ever issued such a certificate; ``form`` is the look-up by number and name that failed."""
     if web.wants_json():
         return jsonify(status=UNKNOWN, asked=asked, message=str(UnknownCertificate.message)), UnknownCertificate.status
-    return render_template("certs/unknown.html", asked=asked, form=FindForm(formdata=None)), UnknownCertificate.status
+    text = _("没有任何证书使用该编码。请核对后重试；若来自纸质或电子证书，该证书可能是伪造的，可向发证机关举报。")
+    if form is not None:
+        text = _(
+            "没有编号和姓名都相符的证书。请按证书原样核对后重试；仍查不到的，该证书可能是伪造的，可向发证机关举报。"
+        )
+    page = render_template("certs/unknown.html", asked=asked, text=text, form=form or FindForm(formdata=None))
+    return page, UnknownCertificate.status
 
 
 def malformed(asked: str) -> ResponseReturnValue:

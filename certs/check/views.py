@@ -37,14 +37,14 @@ def _visitor() -> Visitor:
     return Visitor(address, rules.agent_family(request.user_agent.string))
 
 
-def _unknown(visitor: Visitor, asked: str) -> ResponseReturnValue:
+def _unknown(visitor: Visitor, asked: str, form: FindForm | None = None) -> ResponseReturnValue:
     """Answer 查无此证 in full, and remember that it was asked; slow down who guesses."""
     web.after_rollback(
         lambda session: queries.record_check(session, visitor, asked, certificate_id=None, outcome=UNKNOWN)
     )
     if queries.has_guessed_too_often(web.db(), visitor):
         raise GuessingTooOften(retry_after_s=int(GUESSING_WINDOW.total_seconds()))
-    return answers.unknown(asked)
+    return answers.unknown(asked, form)
 
 
 def _malformed(visitor: Visitor, asked: str) -> ResponseReturnValue:
@@ -148,7 +148,7 @@ def find() -> ResponseReturnValue:
         raise GuessingTooOften(retry_after_s=int(GUESSING_WINDOW.total_seconds()))
     found = queries.find_public_id(web.db(), number, name)
     if found is None:
-        return _unknown(visitor, number[:32])
+        return _unknown(visitor, number[:32], form)
     address = url_for(".check", public_id=found)
     return jsonify(public_id=found, url=address) if web.wants_json() else redirect(address)
 
