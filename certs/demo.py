@@ -8,6 +8,7 @@ from datetime import date, timedelta
 
 from sqlalchemy import ColumnElement, select
 
+from certs.imports import demo as imported
 from certs.models import Certificate, StatusEvent
 from certs.registry.operations import sequence_all
 from certs.rules import CorrectionKind, Decision, Outcome, ProposalKind
@@ -54,7 +55,8 @@ def make(services: Services) -> None:
     today = clock.today(services.settings.timezone)
     officials = province_of(services).officials
     county, city = officials["county"], officials["city"]
-    with measured("decisions and the certificates' log"):
+    with measured("decisions, earlier certificates and the log"):
+        imported.make(services, county, today)
         _replace_photo(services, county, today)
         _suspend_by_mistake(services, county, today)
         chosen = _chosen(services, county)
@@ -119,7 +121,9 @@ def _chosen(services: Services, county: Actor) -> list[_Chosen]:
 def _found(services: Services, county: Actor, whose: ColumnElement[bool], limit: int) -> list[_Chosen]:
     with services.db.transaction(county.scope, read_only=True) as session:
         query = select(Certificate.id, Certificate.person_id, Certificate.tenant_id)
-        query = query.where(Certificate.state == "issued", Certificate.status == "valid", whose)
+        query = query.where(
+            Certificate.state == "issued", Certificate.status == "valid", Certificate.origin == "issued", whose
+        )
         return [_Chosen(*row) for row in session.execute(query.order_by(Certificate.issued_at).limit(limit))]
 
 

@@ -70,7 +70,10 @@ def test_everything_is_there(made: Made) -> None:
     assert made.count("select count(*) from exams_attempt where state <> 'graded'") == 0
     passed = made.count("select count(*) from exams_attempt where passed")
     assert 40 <= passed < staff
-    assert made.count("select count(*) from certs_certificate where state = 'issued'") == passed + 1
+    assert (
+        made.count("select count(*) from certs_certificate where state = 'issued' and origin = 'issued'") == passed + 1
+    )
+    assert made.count("select count(*) from certs_certificate where origin = 'imported'") == 2
     assert made.count("select count(*) from certs_certificate where status <> 'valid'") == 6
     assert made.count("select count(*) from accounts_portrait") >= 5
     assert made.count("select count(*) from procrastinate_jobs") == 0
