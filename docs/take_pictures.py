@@ -11,12 +11,13 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
+from urllib.parse import urljoin
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, FilePayload, Page, sync_playwright
 
 from lms.core.settings import load_settings
 
@@ -83,14 +84,44 @@ def open_first(pattern: str) -> Callable[[Page], None]:
     return act
 
 
+def open_check(page: Page) -> None:
+    """From a list of certificates to the public check of the first one."""
+    open_first(r"/regulator/certificates/[0-9a-f-]{36}")(page)
+    open_first(r"/[cC]/[0-9A-Za-z]+")(page)
+
+
+def verify_with(mistake: bytes) -> Callable[[Page], None]:
+    """Return a deed that uploads the first listed certificate's file for verification, with ``mistake`` at its end."""
+
+    def act(page: Page) -> None:
+        open_first(r"/regulator/certificates/[0-9a-f-]{36}")(page)
+        link = page.locator("main a[href$='/pdf']").first.get_attribute("href") or ""
+        pdf = page.context.request.get(urljoin(page.url, link)).body()
+        page.goto("/verify")
+        file = FilePayload(name="certificate.pdf", mimeType="application/pdf", buffer=pdf + mistake)
+        page.set_input_files("input[type=file]", files=file)
+        page.locator("main form button.btn-primary").first.click()
+        page.wait_for_selector(".verdict")
+
+    return act
+
+
+LISTED = "/regulator/certificates?origin=issued&shown="
+ONE = r"/certificates/[0-9a-f-]{36}"
+# Each on a phone, in light and in dark.
+CERTIFICATES = (
+    Shot("phone-wallet", "chizheng", "/certificates"),
+    Shot("phone-certificate", "chizheng", "/certificates", act=open_first(ONE)),
+    Shot("phone-check", "xianju", f"{LISTED}valid", act=open_check),
+    Shot("phone-revoked", "xianju", f"{LISTED}revoked", act=open_check),
+    Shot("phone-expired", "xianju", "/regulator/certificates?shown=expired", act=open_check),
+    Shot("phone-uncheckable", None, "/c/4QX7"),
+)
 SHOTS = (
     Shot("phone-home", "xueyuan", "/learn", on_phone=True),
     Shot("phone-home-dark", "xueyuan", "/learn", on_phone=True, is_dark=True),
     Shot("phone-lesson", "xueyuan", "/learn", on_phone=True, act=play_lesson),
     Shot("phone-exam", "kaosheng", "/exams", on_phone=True, act=begin_exam),
-    Shot(
-        "phone-certificate", "chizheng", "/certificates", on_phone=True, act=open_first(r"/certificates/[0-9a-f-]{36}")
-    ),
     Shot("phone-home-en", "xueyuan", "/learn", on_phone=True, is_english=True),
     Shot("desk-enterprise", "qiye", "/tenant"),
     Shot("desk-staff", "qiye", "/staff"),
@@ -99,6 +130,12 @@ SHOTS = (
     Shot("desk-board-en", "shiju", "/board", is_english=True),
     Shot("desk-board-dark", "xianju", "/board", is_dark=True),
     Shot("desk-audit", "shenji", "/audit"),
+    Shot("desk-verify", "xianju", f"{LISTED}valid", act=verify_with(b"")),
+    Shot("desk-verify-refused", "xianju", f"{LISTED}valid", act=verify_with(b"\n% added\n%%EOF\n")),
+    Shot("desk-log", None, "/registry"),
+    Shot("desk-cases", "xianju", "/regulator/objections"),
+    *(replace(shot, on_phone=True) for shot in CERTIFICATES),
+    *(replace(shot, name=f"{shot.name}-dark", on_phone=True, is_dark=True) for shot in CERTIFICATES),
 )
 
 
@@ -160,13 +197,8 @@ def take(browser: Browser, base: str, shot: Shot, passwords: dict[str, str]) -> 
     return page
 
 
-def take_check_and_paper(browser: Browser, base: str, holder: Page) -> None:
-    """Take the public check of the holder's certificate, and the certificate itself."""
-    link = holder.locator("a[href*='/c/'], a[href*='/C/']").first.get_attribute("href") or ""
-    check = open_page(browser, base, Shot("phone-check", None, "", on_phone=True))
-    check.goto(re.sub(r"^https?://[^/]+", "", link))
-    check.wait_for_load_state("networkidle")
-    save("phone-check", check.screenshot(), PHONE_PX[0] * 2)
+def take_paper(base: str, holder: Page) -> None:
+    """Take the certificate itself, as it is printed."""
     pdf_link = holder.locator("a[href$='.pdf'], a[href$='/pdf'], a[href$='/file']").first.get_attribute("href") or ""
     pdf = holder.context.request.get(f"{base}{pdf_link}").body()
     with tempfile.TemporaryDirectory() as folder:
@@ -201,7 +233,7 @@ def main() -> None:
                 continue
             page = take(browser, asked.base, shot, passwords)
             if shot.name == "phone-certificate":
-                take_check_and_paper(browser, asked.base, page)
+                take_paper(asked.base, page)
             page.context.close()
         browser.close()
 

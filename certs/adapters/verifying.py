@@ -131,7 +131,7 @@ def _signature(signed: SignedBytes, so_far: PdfVerdict, roots: Sequence[x509.Cer
         Step.SIGNATURE,
         *(code for code, wrong in structure if wrong),
         intact=bool(status.intact and status.valid),
-        signer_subject=", ".join(map(str, status.signing_cert.subject.native.values())),
+        signer_subject=", ".join(map(str, reversed(status.signing_cert.subject.native.values()))),
         signer_key_id=hashlib.sha256(status.signing_cert.public_key.dump()).hexdigest()[:32],
     )
     return _trust(verdict, status, at) if verdict.intact else verdict
