@@ -31,7 +31,7 @@ OUTCOMES: Mapping[Outcome, tuple[Any, Any, str]] = {
 CHECKS: Mapping[Check, Any] = {
     Check.FILE: _("文件是完整的 PDF"),
     Check.COVERAGE: _("签名覆盖整个文件"),
-    Check.REVISIONS: _("签发后没有追加内容"),
+    Check.REVISIONS: _("签发后没有追加修订版本"),
     Check.STRUCTURE: _("签名结构符合规范"),
     Check.DIGEST: _("内容与签名时一致"),
     Check.SIGNATURE: _("数字签名正确"),

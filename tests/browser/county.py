@@ -176,7 +176,7 @@ def _pages(jobs: Services, enterprise: province.Enterprise, enrolments: list[uui
         "regulator": [
             "/board", f"/board/enterprises/{enterprise.tenant_id}", "/warnings", f"/warnings/{case}",
             "/regulator/certificates", f"/regulator/certificates/{certificate.id}", "/notices",
-            "/regulator/certificate-imports",
+            "/regulator/certificate-imports", "/regulator/bulk",
             "/regulator/proposals", f"/regulator/proposals/{ban}", "/regulator/corrections",
             f"/regulator/objections/{objection}", "/regulator/schemes", SCHEME_PAGE, f"{SCHEME_PAGE}/edit",
             f"{SCHEME_PAGE}/eligible", f"{SCHEME_PAGE}/people/{certificate.person_id}", "/regulator/templates",
