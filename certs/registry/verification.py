@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from sqlalchemy import Row, func, select, text
+from sqlalchemy import Row, bindparam, func, select, text
 from sqlalchemy.orm import Session, aliased
 
 from certs.adapters.pki import load_log_public_key
@@ -43,9 +43,9 @@ _LEAVES = (
     select(Leaf, StatusEvent, Certificate)
     .outerjoin(StatusEvent, StatusEvent.id == Leaf.id)
     .outerjoin(Certificate, Certificate.id == Leaf.certificate_id)
-    .where(Leaf.seq.is_not(None))
+    .where(Leaf.seq > bindparam("after"))
     .order_by(Leaf.seq)
-    .execution_options(yield_per=BATCH)
+    .limit(bindparam("size"))
 )
 _NODES = text(
     "select n.* from unnest(cast(:levels as smallint[]), cast(:lows as bigint[]), cast(:highs as bigint[]))"
@@ -59,16 +59,16 @@ class BrokenError(Exception):
     """The first thing that does not hold; the text names the row."""
 
 
-def verify(services: Services, *, files: bool = False) -> Verdict:
+def verify(services: Services, *, files: bool = False, batch_rows: int = BATCH) -> Verdict:
     """Recompute the whole log and compare it with certificates, history and checkpoints.
 
     Checked: every entry against the certificate's stored facts or the history row; every stored
     hash; every checkpoint's root, signature and consistency with the one before; that nothing is
     without entry; that each status is the last decided one; with ``files`` also the bytes of every
-    stored PDF. Runs in the auditor's scope.
+    stored PDF. Runs in the auditor's scope, on one snapshot: the log may grow meanwhile.
     """
-    with services.db.transaction(AUDIT_SCOPE, read_only=True) as session:
-        walk = _Walk(session)
+    with services.db.transaction(AUDIT_SCOPE, read_only=True, snapshot=True) as session:
+        walk = _Walk(session, batch_rows)
         try:
             walk.run()
             _check_pending(session)
@@ -87,25 +87,26 @@ class _Walk:
     """Goes through the leaves once, rebuilding the tree from nothing; holds one batch of rows at a time."""
 
     session: Session
+    batch_rows: int
     tree: tree.GrowingTree = field(default_factory=tree.GrowingTree)
     last: int = 0
 
     def run(self) -> None:
         keys = {key.key_id: key for key in public_keys(self.session, "log")}
         witnesses = {row.name: read_verifier_key(row.verifier_key) for row in self.session.scalars(select(Witness))}
-        with self.session.execute(_LEAVES) as rows:
-            for batch in rows.partitions(BATCH):
-                for offset, (leaf, event, certificate) in enumerate(batch):
-                    _check_leaf(self.tree.size + offset, leaf, event, certificate)
-                fresh = self.tree.append([bytes(leaf.leaf_hash) for leaf, _, _ in batch])
-                self.session.expunge_all()
-                self._check_nodes(fresh)
-                for checkpoint in self._checkpoints(len(batch)):
-                    self._check_checkpoint(checkpoint, keys)
-                    self.last = checkpoint.tree_size
-                for checkpoint, row in self._cosignatures(len(batch)):
-                    _check_cosignature(checkpoint, row, witnesses)
-                self.session.expunge_all()
+        after = -1
+        while batch := self.session.execute(_LEAVES, {"after": after, "size": self.batch_rows}).all():
+            after = batch[-1][0].seq or 0
+            for offset, (leaf, event, certificate) in enumerate(batch):
+                _check_leaf(self.tree.size + offset, leaf, event, certificate)
+            fresh = self.tree.append([bytes(leaf.leaf_hash) for leaf, _, _ in batch])
+            self._check_nodes(fresh)
+            for checkpoint in self._checkpoints(len(batch)):
+                self._check_checkpoint(checkpoint, keys)
+                self.last = checkpoint.tree_size
+            for checkpoint, row in self._cosignatures(len(batch)):
+                _check_cosignature(checkpoint, row, witnesses)
+            self.session.expunge_all()
         self._check_end()
 
     def _checkpoints(self, added: int) -> Sequence[LogCheckpoint]:

@@ -66,9 +66,12 @@ class Database:
         self._public_questions = Grouped(self._ask_all, most=GROUP_MAX)
 
     @contextlib.contextmanager
-    def transaction(self, scope: Scope, *, read_only: bool = False) -> Iterator[Session]:
-        """Open one transaction in ``scope``; leaving commits, raising rolls back."""
-        session = self.begin(scope, read_only=read_only)
+    def transaction(self, scope: Scope, *, read_only: bool = False, snapshot: bool = False) -> Iterator[Session]:
+        """Open one transaction in ``scope``; leaving commits, raising rolls back.
+
+        With ``snapshot`` all its statements see the database as it was at the first.
+        """
+        session = self._begin(enter_statement(scope, read_only=read_only, begin=True, snapshot=snapshot))[0]
         try:
             yield session
             session.commit()

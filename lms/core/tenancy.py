@@ -54,13 +54,16 @@ WORKER_SCOPE = Scope(ScopeRole.WORKER)
 _PLAIN = re.compile(r"[A-Za-z0-9_,*-]*")
 
 
-def enter_statement(scope: Scope, *, read_only: bool, begin: bool) -> bytes:
+def enter_statement(scope: Scope, *, read_only: bool, begin: bool, snapshot: bool = False) -> bytes:
     """Return the SQL that takes ``scope``, after BEGIN if asked: one round trip for both.
+
+    With ``snapshot`` all statements of the transaction see the database as it is at the first.
 
     Every variable is set each time, also to nothing, so that a value can never outlive the
     transaction that it was meant for. Raises ValueError for a value that is not plain.
     """
-    return f"{'begin; ' if begin else ''}select {_settings(scope, read_only=read_only)}".encode("ascii")
+    beginning = f"begin{' isolation level repeatable read' if snapshot else ''}; " if begin else ""
+    return f"{beginning}select {_settings(scope, read_only=read_only)}".encode("ascii")
 
 
 def ask_statement(question: str, guess: Scope | None, *, read_only: bool) -> bytes:

@@ -52,6 +52,12 @@ def test_the_log_holds(auditor_services: Services, certificate: Certificate) -> 
     assert verdict.rows >= 3
 
 
+def test_the_log_holds_in_whatever_batches_it_is_read(auditor_services: Services, certificate: Certificate) -> None:
+    whole = verification.verify(auditor_services)
+    for batch_rows in (1, 2):
+        assert verification.verify(auditor_services, files=True, batch_rows=batch_rows) == whole
+
+
 def flip(column: str, place: int) -> str:
     """Return the SQL that alters one bit of one byte."""
     return f"{column} = set_byte({column}, {place}, get_byte({column}, {place}) # 1)"
