@@ -35,8 +35,15 @@ _FREE_INFO: Final = frozenset({"/ModDate", "/Producer"})
 def signed_revision(pdf: bytes) -> bytes:
     """The file as it was signed, when all that follows is one revision of proofs (a DSS); else `pdf` itself.
 
-    For `verify_pdf`, which refuses every other addition. May raise for a malformed file, as parsers do.
+    For `verify_pdf`, which refuses every other addition. Never raises: a malformed file is no long-term file.
     """
+    try:
+        return _without_proofs(pdf)
+    except Exception:  # noqa: BLE001 - parsers of hostile structures fail in unlisted ways; each of them is a no
+        return pdf
+
+
+def _without_proofs(pdf: bytes) -> bytes:
     reader = PdfFileReader(io.BytesIO(pdf))
     signatures = reader.embedded_signatures
     if len(signatures) != 1 or reader.xrefs.total_revisions != 2 or "/DSS" not in reader.root:

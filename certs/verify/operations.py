@@ -11,6 +11,7 @@ import structlog
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
+from certs.adapters.longterm import signed_revision
 from certs.adapters.verdict import PdfVerdict
 from certs.adapters.verifying import verify_pdf
 from certs.check import queries as checks
@@ -69,7 +70,7 @@ def verify_file(services: Services, pdf: bytes, visitor: Visitor, *, throttle: b
             roots = [root.encode() for root in root_pems(session)]
     except NOT_AVAILABLE:
         log.warning("verification_without_register")
-    verdict = verify_pdf(pdf, roots, clock.now())
+    verdict = _judge(pdf, roots)
     checked = None
     if register:
         try:
@@ -81,7 +82,16 @@ def verify_file(services: Services, pdf: bytes, visitor: Visitor, *, throttle: b
 
 def verify_alone(pdf: bytes, roots: Sequence[bytes]) -> Report:
     """Verify a file against given roots (PEM or DER) without any register: the signature alone."""
-    return _report(pdf, hashlib.sha256(pdf).digest(), verify_pdf(pdf, roots, clock.now()), None, None, alone=True)
+    return _report(pdf, hashlib.sha256(pdf).digest(), _judge(pdf, roots), None, None, alone=True)
+
+
+def _judge(pdf: bytes, roots: Sequence[bytes]) -> PdfVerdict:
+    """Judge the file; of one to which only proofs were added (PAdES B-LT), what was signed."""
+    verdict = verify_pdf(pdf, roots, clock.now())
+    if verdict.single_revision:
+        return verdict
+    signed = signed_revision(pdf)
+    return verdict if len(signed) == len(pdf) else verify_pdf(signed, roots, clock.now())
 
 
 def _record(services: Services, register: Register, visitor: Visitor, digest: bytes) -> checks.Checked | None:

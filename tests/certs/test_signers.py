@@ -24,6 +24,8 @@ from certs.adapters.signing import STAMPED_CMS_BYTES_MAX, Signer, SoftKeySigner,
 from certs.adapters.stamping import Stamper, StampError
 from certs.adapters.token import TokenError, TokenSigner
 from certs.adapters.verifying import verify_pdf
+from certs.verify.operations import verify_alone
+from certs.verify.rules import Outcome
 from tests.certs.authorities import PIN, SOFTHSM, Authority, Key, import_into_token, pem_of, serving
 from tests.certs.certificate_fixtures import face, renderer
 from tests.certs.oracles import Jury
@@ -178,6 +180,9 @@ def test_proofs_behind_a_signature_are_told_from_every_other_addition(authority:
     assert verify_pdf(signed_revision(proven), [root], datetime.now(UTC)).genuine
     for other in (stamped, proven + b"\n% note\n", with_update(stamped), with_update(proven)):
         assert signed_revision(other) == other
+    assert verify_alone(proven, [root]).outcome == verify_alone(stamped, [root]).outcome != Outcome.REFUSED
+    for other in (proven[:-9], with_update(stamped), with_update(proven)):
+        assert verify_alone(other, [root]).outcome == Outcome.REFUSED
     writer = IncrementalPdfFileWriter(io.BytesIO(proven))
     reference, _resources = writer.find_page_for_modification(0)
     reference.get_object()["/Rotate"] = generic.NumberObject(180)
@@ -185,3 +190,4 @@ def test_proofs_behind_a_signature_are_told_from_every_other_addition(authority:
     turned = io.BytesIO()
     writer.write(turned)
     assert signed_revision(turned.getvalue()) == turned.getvalue()
+    assert verify_alone(turned.getvalue(), [root]).outcome == Outcome.REFUSED
