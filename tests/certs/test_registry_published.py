@@ -327,7 +327,7 @@ def test_the_list_pages_and_leads_to_an_entry_by_its_index(log: Log, visitor: Fl
     assert visitor.get("/registry?index=7").headers["Location"] == "/registry/leaves/7"
     wrong = visitor.get("/registry?index=seven", headers={"Accept-Language": "en"})
     assert wrong.status_code == 422
-    assert "An index is a whole number" in wrong.text
+    assert "a whole number from 0" in wrong.text
     assert visitor.get("/registry?cursor=nonsense").status_code == 400
 
 
