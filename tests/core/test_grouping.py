@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
 from psycopg.errors import DivisionByZero
 from sqlalchemy.exc import ProgrammingError
@@ -87,13 +88,25 @@ def test_after_a_failure_questions_are_answered_as_before(doubler: Doubler) -> N
     assert grouped.ask(4) == 8
 
 
-def test_questions_to_the_database_share_a_transaction(services: Services) -> None:
+def _wait_until(holds: Callable[[], object]) -> None:
+    until = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < until
+
+
+def test_questions_to_the_database_share_a_transaction(
+    services: Services, admin_connection: psycopg.Connection[tuple[object, ...]]
+) -> None:
     database = services.db
-    slowly = "select pg_current_xact_id()::text from pg_sleep(0.5)"
+    held = "select 1 from pg_locks where locktype = 'advisory' and not granted and objid = 471100"
+    admin_connection.execute("select pg_advisory_lock(471100)")
     with ThreadPoolExecutor(7) as pool:
-        first = pool.submit(database.ask, slowly)
-        time.sleep(0.2)
+        locked = "select pg_current_xact_id()::text from pg_advisory_xact_lock(471100)"
+        first = pool.submit(database.ask, locked)
+        _wait_until(lambda: admin_connection.execute(held).fetchone())
         others = [pool.submit(database.ask, f"select pg_current_xact_id()::text || ' {n}'") for n in range(6)]
+        _wait_until(lambda: len(database._public_questions._waiting) == len(others))
+        admin_connection.execute("select pg_advisory_unlock(471100)")
         answers = [(future.result() or b"").decode().split() for future in others]
     assert [place for _, place in answers] == [str(n) for n in range(6)]
     assert len({transaction for transaction, _ in answers}) == 1
