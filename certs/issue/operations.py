@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
-from sqlalchemy import func, select, text, update
+from sqlalchemy import bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -30,6 +30,7 @@ from lms.core import audit, clock, events, ids, notify, queue
 from lms.core.access import Actor
 from lms.core.db import add_row
 from lms.core.errors import Conflict
+from lms.core.prepared import Prepared
 from lms.core.services import services_of
 
 ISSUE_TASK = "certs.issue"
@@ -96,13 +97,20 @@ def _earned(session: Session, person_id: uuid.UUID, attempt_id: uuid.UUID) -> _E
     return _Earned(attempt, enrolment, scheme, max(on, facts.recorded_day(known, wanted, zone) or on), decision)
 
 
-def _is_held(session: Session, earned: _Earned) -> bool:
-    held = (
-        Certificate.person_id == earned.enrolment.person_id,
-        Certificate.scheme_code == earned.scheme.code,
-        Certificate.enrolment_id == earned.enrolment.enrolment_id,
+_HELD = Prepared(
+    select(Certificate.id).where(
+        Certificate.person_id == bindparam("person_id"),
+        Certificate.scheme_code == bindparam("scheme_code"),
+        Certificate.enrolment_id == bindparam("enrolment_id"),
     )
-    return session.scalar(select(Certificate.id).where(*held)) is not None
+)
+
+
+def _is_held(session: Session, earned: _Earned) -> bool:
+    mine = earned.enrolment
+    return bool(
+        _HELD.rows(session, person_id=mine.person_id, scheme_code=earned.scheme.code, enrolment_id=mine.enrolment_id)
+    )
 
 
 def _withhold(session: Session, actor: Actor, earned: _Earned) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import func, insert, or_, select
+from sqlalchemy import bindparam, func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from certs.adapters import pki
@@ -17,6 +19,7 @@ from certs.errors import KeyRefused, NoKeys
 from certs.models import IssuerKey, IssuerSecret
 from lms.core import audit, clock
 from lms.core.access import Actor
+from lms.core.prepared import Prepared
 from lms.core.services import Services, services_of
 
 # The certificates of a demonstration begin this long ago, for the demo province lives its past months.
@@ -119,15 +122,19 @@ def adopt_key(session: Session, actor: Actor, adopted: Adopted, signs_from: date
     return _add(session, actor, values, adopted.key, now)
 
 
+_USABLE = Prepared(
+    select(*IssuerKey.__table__.c)
+    .where(or_(*(IssuerKey.kind == kind for kind in SIGNING_KINDS)), IssuerKey.revoked_at.is_(None))
+    # A key that no time was set for signs from the start, also in a demonstration's past.
+    .where(or_(IssuerKey.signs_from.is_(None), IssuerKey.signs_from <= bindparam("now")))
+    .order_by(func.coalesce(IssuerKey.signs_from, IssuerKey.created_at), IssuerKey.created_at, IssuerKey.key_id)
+)
+
+
 def signing_keys(session: Session) -> SigningKeys:
     """Return the keys in force, parsed once per process. Worker scope. Raises NoKeys."""
     now = clock.now()
-    since = func.coalesce(IssuerKey.signs_from, IssuerKey.created_at)
-    usable = IssuerKey.kind.in_(SIGNING_KINDS) & IssuerKey.revoked_at.is_(None)
-    # A key that no time was set for signs from the start, also in a demonstration's past.
-    begun = or_(IssuerKey.signs_from.is_(None), IssuerKey.signs_from <= now)
-    query = select(IssuerKey).where(usable, begun)
-    newest = {row.kind: row for row in session.scalars(query.order_by(since, IssuerKey.created_at, IssuerKey.key_id))}
+    newest = {row.kind: row for row in _USABLE.rows(session, now=now)}
     if len(newest) != len(SIGNING_KINDS):
         raise NoKeys("run `anzheng certs init`: there are no keys to sign certificates with")
     if newest["pdf"].is_demo and services_of(session).settings.is_production:
@@ -174,7 +181,7 @@ def signer_of(services: Services, of: Adopted) -> Signer:
     )
 
 
-def _parse(session: Session, newest: dict[str, IssuerKey]) -> SigningKeys:
+def _parse(session: Session, newest: Mapping[str, Any]) -> SigningKeys:
     services, pdf = services_of(session), newest["pdf"]
     certificate = (pdf.certificate_pem or "").encode()
     valid_from, valid_until = pki.validity(certificate)

@@ -196,7 +196,7 @@ def industries(session: Session) -> list[tuple[str, str, str]]:
     return [(row.code, row.name_zh, row.name_en) for row in rows]
 
 
-def _enterprise(row: Tenant) -> EnterpriseView:
+def _enterprise(row: Any) -> EnterpriseView:
     return EnterpriseView(
         tenant_id=row.id,
         name=row.name,
@@ -212,12 +212,15 @@ def _enterprise(row: Tenant) -> EnterpriseView:
     )
 
 
+_ENTERPRISE = Prepared(select(*Tenant.__table__.c).where(Tenant.id == bindparam("tenant_id")))
+
+
 def enterprise(session: Session, tenant_id: uuid.UUID) -> EnterpriseView:
     """Return an organisation of any kind. Raises NotFound outside the scope."""
-    row = session.scalars(select(Tenant).where(Tenant.id == tenant_id)).first()
-    if row is None:
+    rows = _ENTERPRISE.rows(session, tenant_id=tenant_id)
+    if not rows:
         raise NotFound
-    return _enterprise(row)
+    return _enterprise(rows[0])
 
 
 def enterprises(session: Session, tenant_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, EnterpriseView]:

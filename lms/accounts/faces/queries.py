@@ -5,12 +5,13 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from lms.accounts.faces.models import Consent, FaceTemplate, FaceVerification, IdentityConfirmation, Portrait
 from lms.core import clock
 from lms.core.crypto import Undecryptable
+from lms.core.prepared import Prepared
 from lms.core.services import Services
 from lms.core.storage import ObjectMissing
 
@@ -81,10 +82,13 @@ def last_passed_verification(
     ).first()
 
 
+_PORTRAIT = Prepared(select(Portrait.object_key).where(Portrait.person_id == bindparam("person_id")))
+
+
 def portrait_key(session: Session, person_id: uuid.UUID) -> str | None:
     """Return the storage key of the portrait that the person agreed to; person or worker scope."""
-    row = session.get(Portrait, person_id)
-    return row.object_key if row else None
+    rows = _PORTRAIT.rows(session, person_id=person_id)
+    return rows[0].object_key if rows else None
 
 
 def portrait_bytes(services: Services, session: Session, person_id: uuid.UUID) -> bytes | None:

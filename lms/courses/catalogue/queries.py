@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from lms.core import clock
 from lms.core.errors import NotFound
 from lms.core.paging import Page, paginate
+from lms.core.prepared import Prepared
 from lms.courses.catalogue.models import (
     Course,
     CourseState,
@@ -80,14 +81,17 @@ def programme(session: Session, code: str, version: int | None = None) -> Progra
     return _programme_view(session, row)
 
 
+_LEADS_TO = Prepared(
+    select(Programme.scheme_code).where(Programme.code == bindparam("code"), Programme.version == bindparam("version"))
+)
+
+
 def scheme_of(session: Session, code: str, version: int) -> str:
     """Return the code of the certificate type that a version of a programme leads to, "" for none. Raises NotFound."""
-    row = session.execute(
-        select(Programme.scheme_code).where(Programme.code == code, Programme.version == version)
-    ).first()
-    if row is None:
+    rows = _LEADS_TO.rows(session, code=code, version=version)
+    if not rows:
         raise NotFound
-    return row.scheme_code or ""
+    return rows[0].scheme_code or ""
 
 
 def programmes(session: Session) -> list[ProgrammeView]:
