@@ -60,9 +60,8 @@ def verify_pdf(pdf: bytes, roots: Sequence[bytes], at: datetime) -> PdfVerdict:
     """Checks the file against the pinned `roots` (PEM, several in one allowed, or DER) as of the moment `at` (aware).
 
     The chain is judged at the time that the signature claims, which must not lie after `at`; without one, at `at`.
-    Never raises for a bad file. No network is used: revocation of the signing key is the registry's to know. So is the
-    spelling of the signature itself (case of its digits, unsigned framing of its CMS): all files that differ only there
-    are equally well signed, and the registry's digest names the one that was issued.
+    Never raises for a bad file. No network is used: revocation of the signing key is the registry's to know. So are
+    the CMS's unsigned attributes (a timestamp): of files that differ only there the registry's digest names the issued.
     Problem codes, by step: unreadable | signature_count, byte_range, revisions | cms, digest_algorithm,
     signing_certificate | not_intact, not_valid | unknown_root, not_trusted, outside_validity, signed_in_future |
     structure, subfilter, certification.
@@ -158,7 +157,7 @@ def _document(pdf: bytes, signed: SignedBytes, verdict: PdfVerdict) -> PdfVerdic
             return _with(verdict, Step.STRUCTURE, "signature_count")
         signature = signatures[0]
         found = (
-            ("structure", not _is_the_same(signature, signed)),
+            ("structure", not (_is_the_same(signature, signed) and _is_framed_as_ours(pdf, signed))),
             ("revisions", reader.xrefs.total_revisions != 1),
             ("subfilter", signature.sig_object.get("/SubFilter") != _SUBFILTER),
             ("certification", not _forbids_changes(reader, signature)),
@@ -172,6 +171,30 @@ def _is_the_same(signature: EmbeddedPdfSignature, signed: SignedBytes) -> bool:
     """The parser and the search of the bytes mean one and the same signature."""
     same_range = tuple(int(value) for value in signature.byte_range) == signed.byte_range
     return same_range and signature.evaluate_signature_coverage() == SignatureCoverageLevel.ENTIRE_FILE
+
+
+def _is_framed_as_ours(pdf: bytes, signed: SignedBytes) -> bool:
+    """What no signature covers, the frame of the signature itself, is as our writer makes it, byte for byte."""
+    start, length, resumed, _rest = signed.byte_range
+    digits = pdf[start + length : resumed]
+    content = cms.ContentInfo.load(signed.cms)
+    data = content["content"]
+    signer, certificates = data["signer_infos"][0], [each.chosen for each in data["certificates"]]
+    named = signer["sid"].chosen.dump()
+    return (
+        digits == digits.lower()
+        and all(each.contents == b"".join(each[name].dump() for name in each) for each in (content, data, signer))
+        and data["version"].native == signer["version"].native == "v1"
+        and [each.dump() for each in data["digest_algorithms"]] == [signer["digest_algorithm"].dump()]
+        and named in [_identifier(each).dump() for each in certificates]
+        # A bit string's first byte says how many of its last bits mean nothing.
+        and all(each["signature_value"].contents[:1] == b"\0" for each in certificates)
+    )
+
+
+def _identifier(certificate: x509.Certificate) -> cms.IssuerAndSerialNumber:
+    values = {"issuer": certificate.issuer, "serial_number": certificate.serial_number}
+    return cms.IssuerAndSerialNumber(values)
 
 
 def _forbids_changes(reader: PdfFileReader, signature: EmbeddedPdfSignature) -> bool:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import structlog
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
-from certs.adapters.longterm import signed_revision
+from certs.adapters.longterm import adds_only_proofs, signed_part
 from certs.adapters.verdict import PdfVerdict
 from certs.adapters.verifying import verify_pdf
 from certs.check import queries as checks
@@ -70,7 +70,7 @@ def verify_file(services: Services, pdf: bytes, visitor: Visitor, *, throttle: b
             roots = [root.encode() for root in root_pems(session)]
     except NOT_AVAILABLE:
         log.warning("verification_without_register")
-    verdict = _judge(pdf, roots)
+    verdict = _judge(pdf, roots, register)
     checked = None
     if register:
         try:
@@ -82,16 +82,25 @@ def verify_file(services: Services, pdf: bytes, visitor: Visitor, *, throttle: b
 
 def verify_alone(pdf: bytes, roots: Sequence[bytes]) -> Report:
     """Verify a file against given roots (PEM or DER) without any register: the signature alone."""
-    return _report(pdf, hashlib.sha256(pdf).digest(), _judge(pdf, roots), None, None, alone=True)
+    verdict, signed = verify_pdf(pdf, roots, clock.now()), signed_part(pdf)
+    if len(signed) < len(pdf):
+        of_signed = verify_pdf(signed, roots, clock.now())
+        if of_signed.genuine and adds_only_proofs(pdf, signed):
+            verdict = of_signed
+    return _report(pdf, hashlib.sha256(pdf).digest(), verdict, None, None, alone=True)
 
 
-def _judge(pdf: bytes, roots: Sequence[bytes]) -> PdfVerdict:
-    """Judge the file; of one to which only proofs were added (PAdES B-LT), what was signed."""
-    verdict = verify_pdf(pdf, roots, clock.now())
-    if verdict.single_revision:
-        return verdict
-    signed = signed_revision(pdf)
-    return verdict if len(signed) == len(pdf) else verify_pdf(signed, roots, clock.now())
+def _judge(pdf: bytes, roots: Sequence[bytes], register: Register | None) -> PdfVerdict:
+    """Judge the file; of one with proofs behind its signature (PAdES B-LT), what was signed.
+
+    The register's digest is of the whole file: behind the signature of a file that it knows stands what we put there,
+    and behind any other nothing may stand. So nobody's additions are parsed. While the register is away, nobody knows.
+    """
+    signed = signed_part(pdf)
+    if len(signed) == len(pdf) or (register and register.entry is None):
+        return verify_pdf(pdf, roots, clock.now())
+    verdict = verify_pdf(signed, roots, clock.now())
+    return verdict if register else replace(verdict, problems=(*verdict.problems, "addition_unknown"))
 
 
 def _record(services: Services, register: Register, visitor: Visitor, digest: bytes) -> checks.Checked | None:

@@ -92,6 +92,7 @@ _CHECK_OF: Final[Mapping[str, Check]] = {
     "signature_count": Check.COVERAGE,
     "byte_range": Check.COVERAGE,
     "revisions": Check.REVISIONS,
+    "addition_unknown": Check.REVISIONS,
     "cms": Check.STRUCTURE,
     "digest_algorithm": Check.STRUCTURE,
     "signing_certificate": Check.STRUCTURE,
@@ -133,6 +134,8 @@ def file_findings(verdict: PdfVerdict, known_keys: Mapping[str, object] | None) 
         reason = reasons.get(check, "")
         if reason == "unknown_root":
             found.append(_chain(verdict, known_keys))
+        elif reason == "addition_unknown":
+            found.append(Finding(check, State.UNCHECKED, UNAVAILABLE))
         elif reason:
             found.append(Finding(check, State.FAILED, reason))
         elif step > verdict.reached:

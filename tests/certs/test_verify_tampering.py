@@ -17,8 +17,6 @@ from hypothesis import strategies as st
 from certs.adapters.pki import make_demo_pki
 from certs.adapters.signing import pem_to_der, sign_pdf
 from certs.adapters.verifying import PdfVerdict, Step, verify_pdf
-from certs.rules import Shown
-from certs.verify.rules import Entry, LogState, Outcome, Register, file_findings, outcome, register_findings
 from tests.certs import tampering
 from tests.certs.certificate_fixtures import NOW, SUBJECTS, face, pki, renderer, signed, signer
 
@@ -36,18 +34,8 @@ def verdict(pdf: bytes) -> PdfVerdict:
     return verify_pdf(pdf, [pki().root_certificate], NOW)
 
 
-def outcome_of(pdf: bytes) -> Outcome:
-    """What is made of a file beside a register that holds only the untouched one."""
-    found, issued = verdict(pdf), verdict(sample())
-    key_id = issued.signer_key_id or ""
-    entry = Entry("ABCDEFGH", key_id, NOW, LogState.PROVEN) if pdf == sample() else None
-    register = Register({key_id: None}, entry)
-    shown = Shown.VALID if entry else None
-    return outcome([*file_findings(found, register.keys), *register_findings(found, register, shown)])
-
-
-def test_the_untouched_file_is_trusted() -> None:
-    assert outcome_of(sample()) is Outcome.TRUSTED
+def test_the_untouched_file_is_genuine() -> None:
+    assert verdict(sample()).genuine
 
 
 @pytest.mark.parametrize("region", sorted(tampering.regions(sample())))
@@ -56,10 +44,7 @@ def test_flipped_bytes_are_refused_in_every_region(region: str) -> None:
     start, end = tampering.regions(pdf)[region]
     places = random.Random(region).sample(range(start, end), min(FLIPS, end - start))
     for place in places:
-        changed = tampering.flip(pdf, place)
-        assert outcome_of(changed) is not Outcome.TRUSTED, f"{region}: byte {place}"
-        # Of the signature's own digits a few are its unsigned framing; the register tells those files apart.
-        assert region == "contents_hex" or not verdict(changed).genuine, f"{region}: byte {place}"
+        assert not verdict(tampering.flip(pdf, place)).genuine, f"{region}: byte {place}"
 
 
 @pytest.mark.parametrize("change", sorted(tampering.UPDATES))
@@ -180,9 +165,9 @@ def test_a_root_of_the_same_name_but_another_key_is_refused() -> None:
 
 @pytest.mark.parametrize("name", sorted(tampering.BOMBS))
 def test_bombs_are_cut_off(name: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     found = verdict(tampering.BOMBS[name])
-    assert time.perf_counter() - started < SECONDS_MAX
+    assert time.process_time() - started < SECONDS_MAX
     assert not found.genuine
     assert found.reached <= Step.CMS
 
@@ -233,13 +218,13 @@ def test_random_damage_is_never_genuine_and_never_raises(seed: int) -> None:
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
-def test_damage_inside_the_signature_is_never_trusted(data: st.DataObject) -> None:
+def test_damage_inside_the_signature_is_never_genuine(data: st.DataObject) -> None:
     pdf = sample()
     start, end = tampering.byte_range(pdf)
     place, value = data.draw(st.integers(start, end - 1)), data.draw(st.integers(0, 255))
     changed = pdf[:place] + bytes([value]) + pdf[place + 1 :]
     if changed != pdf:
-        assert outcome_of(changed) is not Outcome.TRUSTED
+        assert not verdict(changed).genuine
 
 
 @settings(max_examples=150, deadline=None)
