@@ -51,10 +51,15 @@ def draw_and_sign(face: CertificateFace) -> bytes:
     return _signed(drawn, face)
 
 
-def sample_face(qr_text: str) -> CertificateFace:
-    """A made-up person with a 300 by 420 pixel portrait."""
+def sample_portrait() -> bytes:
+    """A picture of 300 by 420 pixels that compresses as badly as any."""
     portrait = io.BytesIO()
     Image.effect_noise((300, 420), 40).convert("RGB").save(portrait, "JPEG", quality=80)
+    return portrait.getvalue()
+
+
+def sample_face(qr_text: str, portrait_jpeg: bytes) -> CertificateFace:
+    """A made-up person with the given portrait."""
     return CertificateFace(
         number="SF-WHA-2026-00012345",
         holder_name="王建国",
@@ -71,7 +76,7 @@ def sample_face(qr_text: str) -> CertificateFace:
         issuer_name="示范省应急管理厅",
         enterprise_name="示范市蓝港化工仓储有限公司",
         licence_number="SF-WH-2024-0031",
-        portrait_jpeg=portrait.getvalue(),
+        portrait_jpeg=portrait_jpeg,
         qr_text=qr_text,
         document_id="1.2.156.3005.2.11100000MB00000000X00.SFWHA.000000012345.001.0",
         demo=True,
@@ -170,7 +175,7 @@ def main() -> None:
     def credential() -> str:
         return encode_payload(claims, base_url="https://v.example.gov.cn", public_id="K7Q2M9XWT4RB6ZPD", key=qr_key)
 
-    face, moment = sample_face(credential()), datetime.now(UTC)
+    face, moment = sample_face(credential(), sample_portrait()), datetime.now(UTC)
     unsigned = renderer.render(face)
 
     def issue() -> bytes:
