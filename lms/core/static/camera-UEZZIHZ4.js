@@ -1,1 +1,0 @@
-import{a}from"./chunk-UBKVPOEO.js";import{c as e}from"./chunk-2572YY3G.js";for(let o of e("[data-camera]")){if(o.closest("[data-player]"))continue;let t=new a(o);o.closest("dialog")?.addEventListener("close",()=>t.stop())}

@@ -1,1 +1,0 @@
-(()=>{(()=>{let t=document.documentElement;if(!t.hasAttribute("data-theme-auto")||!window.matchMedia)return;let e=window.matchMedia("(prefers-color-scheme: dark)"),a=()=>t.setAttribute("data-bs-theme",e.matches?"dark":"light");a(),e.addEventListener?.("change",()=>t.hasAttribute("data-theme-auto")&&a())})();})();
