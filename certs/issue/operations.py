@@ -54,6 +54,17 @@ class _Earned:
     decision: Decision
 
 
+_table = Certificate.__table__
+# Statements of every issue, put together once.
+_ADD = upsert(Certificate.__table__).on_conflict_do_nothing().returning(_table.c.id)  # type: ignore[arg-type]  # a table
+_ISSUE = (
+    update(Certificate.__table__)  # type: ignore[arg-type]  # as above
+    .where(_table.c.person_id == bindparam("mine"), _table.c.id == bindparam("this"), _table.c.state == "requested")
+    .values(state="issued", failure="")
+    .returning(*_table.c)
+)
+
+
 def request_certificate(
     session: Session, actor: Actor, *, person_id: uuid.UUID, attempt_id: uuid.UUID, queued: bool = True
 ) -> uuid.UUID | None:
@@ -70,8 +81,7 @@ def request_certificate(
         _withhold(session, actor, earned)
         return None
     values = {**_identity(session, earned), **_content(session, earned)}
-    added = upsert(Certificate).values(values).on_conflict_do_nothing().returning(Certificate.id)
-    if session.scalar(added) is None:
+    if session.scalar(_ADD, values) is None:
         return None
     return enter(session, actor, values, queued=queued)
 
@@ -232,21 +242,8 @@ def mark_issued(
     Of several files that crashed or repeated jobs have made, the first one to come here wins;
     row, leaf, history, notice and announcement stand or fall together.
     """
-    mine = (Certificate.person_id == certificate.person_id, Certificate.id == certificate.id)
-    row = session.scalars(
-        update(Certificate)
-        .where(*mine, Certificate.state == "requested")
-        .values(
-            state="issued",
-            failure="",
-            issued_at=issued_at,
-            pdf_key=pdf_key,
-            pdf_sha256=pdf_sha256,
-            signer_key_id=signer_key_id,
-        )
-        .returning(Certificate)
-        .execution_options(synchronize_session=False, populate_existing=True)
-    ).first()
+    made = {"issued_at": issued_at, "pdf_key": pdf_key, "pdf_sha256": pdf_sha256, "signer_key_id": signer_key_id}
+    row = session.execute(_ISSUE, {"mine": certificate.person_id, "this": certificate.id, **made}).first()
     if row is None:
         return False
     event_id = _begin_history(session, row)
@@ -255,7 +252,7 @@ def mark_issued(
     return True
 
 
-def _begin_history(session: Session, row: Certificate) -> uuid.UUID:
+def _begin_history(session: Session, row: Any) -> uuid.UUID:
     event_id = ids.new_id()
     add_row(
         session,
@@ -277,7 +274,7 @@ def _begin_history(session: Session, row: Certificate) -> uuid.UUID:
     return event_id
 
 
-def _announce(session: Session, actor: Actor, row: Certificate) -> None:
+def _announce(session: Session, actor: Actor, row: Any) -> None:
     at = row.issued_at or clock.now()
     audit.record(
         session,

@@ -7,7 +7,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 import lms.accounts.api as accounts
@@ -26,6 +26,13 @@ __all__ = ["ISSUE_TASK", "issue", "queue_stale"]
 STALE_AFTER = timedelta(minutes=10)
 _drawn_by = (Template.code == Scheme.template["code"].astext) & (
     Template.version == Scheme.template["version"].as_integer()
+)
+_REQUESTED = (
+    select(Certificate, Scheme, Template)
+    .join(Scheme, (Scheme.code == Certificate.scheme_code) & (Scheme.version == Certificate.scheme_version))
+    .join(Template, _drawn_by)
+    .where(Certificate.person_id == bindparam("person_id"), Certificate.id == bindparam("certificate_id"))
+    .where(Certificate.state == "requested")
 )
 
 
@@ -88,13 +95,7 @@ def read_order(
     services: Services, session: Session, person_id: uuid.UUID, certificate_id: uuid.UUID
 ) -> IssueOrder | None:
     """Return what a requested certificate is made from, None when it is not requested (any more). Worker scope."""
-    found = session.execute(
-        select(Certificate, Scheme, Template)
-        .join(Scheme, (Scheme.code == Certificate.scheme_code) & (Scheme.version == Certificate.scheme_version))
-        .join(Template, _drawn_by)
-        .where(Certificate.person_id == person_id, Certificate.id == certificate_id)
-        .where(Certificate.state == "requested")
-    ).first()
+    found = session.execute(_REQUESTED, {"person_id": person_id, "certificate_id": certificate_id}).first()
     if found is None:
         return None
     certificate, scheme, template = found

@@ -43,7 +43,7 @@ _FACTS = tuple(column.key for column in Certificate.__table__.columns if column.
 _EVENT = tuple(column.key for column in StatusEvent.__table__.columns)
 
 
-def certificate_facts(row: Certificate) -> dict[str, Any]:
+def certificate_facts(row: Any) -> dict[str, Any]:
     """Return everything that an issued certificate states, for its leaf."""
     facts = {name: getattr(row, name) for name in _FACTS}
     # Certificates from before decisions were kept have none, and their leaves stay what they were.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, bindparam, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from certs.models import Scheme
@@ -31,11 +31,18 @@ class SchemeFilter:
         return SchemeFilter(q, class_, scope.schemes)
 
 
+# Asked for each certificate that is earned, so put together once.
+_IN_FORCE = (
+    select(Scheme)
+    .where(Scheme.code == bindparam("code"), Scheme.effective_from <= bindparam("on"))
+    .order_by(Scheme.version.desc())
+    .limit(1)
+)
+
+
 def scheme_in_force(session: Session, code: str, on: date) -> Scheme:
     """Return the newest version of a scheme that is in force on the day. Raises NotFound."""
-    row = session.scalars(
-        select(Scheme).where(Scheme.code == code, Scheme.effective_from <= on).order_by(Scheme.version.desc()).limit(1)
-    ).first()
+    row = session.scalars(_IN_FORCE, {"code": code, "on": on}).first()
     if row is None:
         raise NotFound
     return row
