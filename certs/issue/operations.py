@@ -30,7 +30,7 @@ from lms.core import audit, clock, events, ids, notify, queue
 from lms.core.access import Actor
 from lms.core.db import add_row
 from lms.core.errors import Conflict
-from lms.core.prepared import Prepared
+from lms.core.prepared import Prepared, sent_together
 from lms.core.services import services_of
 
 ISSUE_TASK = "certs.issue"
@@ -207,19 +207,20 @@ def enter(session: Session, actor: Actor, values: dict[str, Any], *, queued: boo
     """Enter a certificate's numbers, audit that it was asked for, queue its making if ``queued``; return its id."""
     certificate_id: uuid.UUID = values["id"]
     owner = {"person_id": values["person_id"], "certificate_id": certificate_id}
-    add_row(session, NumberEntry, number=values["number"], **owner)
-    add_row(session, PublicId, public_id=values["public_id"], **owner)
-    audit.record(
-        session,
-        actor,
-        "certs.certificate.requested",
-        subject_type="certificate",
-        subject_id=certificate_id,
-        data={"number": values["number"], "attempt_id": str(values["attempt_id"])},
-        tenant_id=values["tenant_id"],
-    )
-    if queued:
-        _queue(session, values["person_id"], certificate_id)
+    with sent_together(session):
+        add_row(session, NumberEntry, number=values["number"], **owner)
+        add_row(session, PublicId, public_id=values["public_id"], **owner)
+        audit.record(
+            session,
+            actor,
+            "certs.certificate.requested",
+            subject_type="certificate",
+            subject_id=certificate_id,
+            data={"number": values["number"], "attempt_id": str(values["attempt_id"])},
+            tenant_id=values["tenant_id"],
+        )
+        if queued:
+            _queue(session, values["person_id"], certificate_id)
     return certificate_id
 
 
@@ -246,9 +247,10 @@ def mark_issued(
     row = session.execute(_ISSUE, {"mine": certificate.person_id, "this": certificate.id, **made}).first()
     if row is None:
         return False
-    event_id = _begin_history(session, row)
-    add_issue_leaf(session, certificate_facts(row), event_id, issued_at)
-    _announce(session, actor, row)
+    with sent_together(session):
+        event_id = _begin_history(session, row)
+        add_issue_leaf(session, certificate_facts(row), event_id, issued_at)
+        _announce(session, actor, row)
     return True
 
 

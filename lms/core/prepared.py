@@ -6,11 +6,13 @@ columns that costs a page more than asking it: the learner's home spent a tenth 
 
 from __future__ import annotations
 
+import contextlib
 from collections import namedtuple
+from collections.abc import Iterator
 from typing import Any
 
 import psycopg
-from sqlalchemy import Select
+from sqlalchemy import Connection, Select
 from sqlalchemy.engine.interfaces import Compiled
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
@@ -40,14 +42,28 @@ class Prepared:
         try:
             return list(map(self._make_row, cursor.execute(self._text, parameters).fetchall()))
         except psycopg.Error as error:
-            raise DBAPIError.instance(
-                self._text,
-                None,
-                error,
-                psycopg.Error,
-                connection_invalidated=cursor.connection.closed,
-                dialect=connection.dialect,
-            ) from error
+            raise _known(error, self._text, connection, cursor.connection) from error
+
+
+@contextlib.contextmanager
+def sent_together(session: Session) -> Iterator[None]:
+    """Send what the block writes without waiting for each answer; what is refused is told at its end at the latest.
+
+    For statements whose answers nobody reads: in the block there are none to be had.
+    """
+    connection = session.connection()
+    driver: Any = connection.connection.driver_connection
+    try:
+        with driver.pipeline():
+            yield
+    except psycopg.Error as error:
+        raise _known(error, "", connection, driver) from error
+
+
+def _known(error: psycopg.Error, statement: str, connection: Connection, driver: Any) -> Exception:
+    """Return the error as whoever uses SQLAlchemy knows it."""
+    closed, dialect = driver.closed, connection.dialect
+    return DBAPIError.instance(statement, None, error, psycopg.Error, connection_invalidated=closed, dialect=dialect)
 
 
 def _row_type(statement: Select[*tuple[Any, ...]]) -> Any:
