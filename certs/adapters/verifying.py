@@ -19,6 +19,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+import structlog
 from asn1crypto import cms, pem, x509
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.ades.report import AdESFailure, AdESIndeterminate
@@ -52,6 +53,7 @@ _OUTSIDE_VALIDITY: Final = frozenset(
     }
 )
 
+log = structlog.get_logger()
 # pyHanko logs a traceback for each untrusted chain; here those are ordinary answers, and strangers' files make them.
 logging.getLogger("pyhanko.sign.validation").setLevel(logging.CRITICAL)
 
@@ -60,8 +62,9 @@ def verify_pdf(pdf: bytes, roots: Sequence[bytes], at: datetime) -> PdfVerdict:
     """Checks the file against the pinned `roots` (PEM, several in one allowed, or DER) as of the moment `at` (aware).
 
     The chain is judged at the time that the signature claims, which must not lie after `at`; without one, at `at`.
-    Never raises for a bad file. No network is used: revocation of the signing key is the registry's to know. So are
-    the CMS's unsigned attributes (a timestamp): of files that differ only there the registry's digest names the issued.
+    Never raises for a bad file; ValueError for a root that is no certificate. No network is used: revocation of the
+    signing key is the registry's to know. So are the CMS's unsigned attributes (a timestamp): of files that differ only
+    there the registry's digest names the issued one.
     Problem codes, by step: unreadable | signature_count, byte_range, revisions | cms, digest_algorithm,
     signing_certificate | not_intact, not_valid | unknown_root, not_trusted, outside_validity, signed_in_future |
     structure, subfilter, certification.
@@ -86,9 +89,12 @@ def verify_pdf(pdf: bytes, roots: Sequence[bytes], at: datetime) -> PdfVerdict:
     )
     if not signed.cms:
         return so_far
+    # Ours, so one that cannot be read is no fault of the file's.
+    trusted = [each for root in roots for each in _certificates(root)]
     try:
-        verdict = _signature(signed, so_far, [each for root in roots for each in _certificates(root)], at)
-    except Exception:  # noqa: BLE001 - parsers of hostile structures fail in unlisted ways; each of them is a refusal
+        verdict = _signature(signed, so_far, trusted, at)
+    except Exception as error:  # noqa: BLE001 - parsers of hostile structures fail in unlisted ways; all are refusals
+        log.info("signature_unreadable", error=type(error).__name__)
         return _with(so_far, Step.CMS, "cms")
     return _document(pdf, signed, verdict) if verdict.genuine else verdict
 
@@ -98,9 +104,8 @@ def _with(verdict: PdfVerdict, reached: Step, *problems: str, **more: Any) -> Pd
 
 
 def _certificates(data: bytes) -> list[x509.Certificate]:
-    if not pem.detect(data):
-        return [x509.Certificate.load(data)]
-    return [x509.Certificate.load(der) for _name, _headers, der in pem.unarmor(data, multiple=True)]
+    ders = [der for _name, _headers, der in pem.unarmor(data, multiple=True)] if pem.detect(data) else [data]
+    return [x509.Certificate.load(der, strict=True) for der in ders]
 
 
 def _signature(signed: SignedBytes, so_far: PdfVerdict, roots: Sequence[x509.Certificate], at: datetime) -> PdfVerdict:
@@ -162,7 +167,8 @@ def _document(pdf: bytes, signed: SignedBytes, verdict: PdfVerdict) -> PdfVerdic
             ("subfilter", signature.sig_object.get("/SubFilter") != _SUBFILTER),
             ("certification", not _forbids_changes(reader, signature)),
         )
-    except Exception:  # noqa: BLE001 - as above; an issuer's own file that cannot be read is refused too
+    except Exception as error:  # noqa: BLE001 - as above; an issuer's own file that cannot be read is refused too
+        log.warning("genuine_file_unreadable", error=type(error).__name__)
         return _with(verdict, Step.STRUCTURE, "structure")
     return _with(verdict, Step.STRUCTURE, *(code for code, wrong in found if wrong))
 

@@ -41,9 +41,16 @@ def verify_command(
     if file.stat().st_size > limits().max_file_bytes:
         raise click.ClickException(f"the file is larger than {limits().max_file_bytes >> 20} MB")
     pdf = file.read_bytes()
-    report = operations.verify_alone(pdf, [root.read_bytes()]) if root else _ask(build("web"), pdf)
+    report = _alone(pdf, root) if root else _ask(build("web"), pdf)
     click.echo(json.dumps(texts.plain(report), ensure_ascii=False) if wants_json else _readable(report, language))
     sys.exit(EXITS[report.outcome])
+
+
+def _alone(pdf: bytes, root: Path) -> Report:
+    try:
+        return operations.verify_alone(pdf, [root.read_bytes()])
+    except ValueError as error:
+        raise click.ClickException(f"{root} holds no certificate that can be read: {error}") from error
 
 
 def _ask(services: Services, pdf: bytes) -> Report:

@@ -158,6 +158,11 @@ def test_a_second_root_beside_ours_does_not_disturb() -> None:
     assert verify_pdf(sample(), [], NOW).problems == ("unknown_root",)
 
 
+def test_a_root_that_cannot_be_read_is_no_fault_of_the_files() -> None:
+    with pytest.raises(ValueError):
+        verify_pdf(sample(), [pki().root_certificate, b"no certificate"], NOW)
+
+
 def test_a_root_of_the_same_name_but_another_key_is_refused() -> None:
     twin = make_demo_pki(SUBJECTS, NOW)
     assert not verify_pdf(sample(), [twin.root_certificate], NOW).genuine
