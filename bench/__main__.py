@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from bench import batches, pages, registry, results, verification
+from bench import batches, pages, registry, results, verification, workers
 from bench.instance import Instance, running_instance, serving
 from bench.results import Result
 from bench.world import World, make_world
@@ -26,6 +26,7 @@ def measure(instance: Instance, world: World, wanted: set[str]) -> list[Result]:
         found += [_said(name, call()) for name, call in work.items() if name in wanted]
     offline = {
         "certificate": lambda: batches.certificate(instance, world),
+        "two_workers": lambda: workers.two_workers(instance),
         "verify_pdf": lambda: verification.verify_pdf(instance),
         "face": lambda: batches.face(instance, world),
         "registry_append": lambda: registry.registry_append(instance),

@@ -29,6 +29,7 @@ FLOORS = {
     "answer_save": 0.06,
     "import_rows": 0.06,
     "certificate": 8.0,
+    "two_workers": 1.7,
     "verify_page": 0.15,
     "verify_pdf": 3.0,
     "face": 1.3,
