@@ -27,6 +27,43 @@ class DraftEnded(Conflict):
     message = _("该草稿已发布或已放弃，请刷新后查看")
 
 
+class DraftAsked(Conflict):
+    """The draft waits for its decision: what was asked for is not changed meanwhile."""
+
+    code = "draft_asked"
+    message = _("该草稿正等待批准，不能修改；须先撤回或退回")
+
+
+class DraftNotAsked(Conflict):
+    """Nobody has asked for the publication, or it was decided a moment ago."""
+
+    code = "draft_not_asked"
+    message = _("该草稿现在不等待批准，请刷新后查看")
+
+
+class DraftOutdated(Conflict):
+    """Somebody else published a version since the draft was saved."""
+
+    code = "draft_outdated"
+    message = _("拟订期间已发布了其他版本，请打开编辑页核对并重新保存")
+
+
+class OwnDraft(DomainError):
+    """Nobody publishes what they asked for themselves."""
+
+    code = "own_draft"
+    status = 403
+    message = _("提请发布的人不能自己批准或退回，须由本部门另一名人员决定")
+
+
+class NotTheAsker(DomainError):
+    """Only who asked takes it back."""
+
+    code = "not_the_asker"
+    status = 403
+    message = _("只有提请发布的人可以撤回")
+
+
 class NotTheProvince(DomainError):
     """A certificate type is the whole province's."""
 

@@ -19,6 +19,8 @@ from certs.registry.operations import sequence_all
 from certs.registry.views import blueprint as registry_blueprint
 from certs.schemes import credentials
 from certs.schemes import tasks as scheme_tasks
+from certs.schemes.draft_views import blueprint as drafts_blueprint
+from certs.schemes.drafts import TELL_TASK as TELL_DRAFT_TASK
 from certs.schemes.dryrun_views import blueprint as eligibility_blueprint
 from certs.schemes.template_views import blueprint as templates_blueprint
 from certs.schemes.views import blueprint as schemes_blueprint
@@ -44,7 +46,7 @@ def register(kernel: Kernel) -> None:
     """Register pages, rights, jobs and the sequencer."""
     kernel.blueprints.extend((blueprint, check_blueprint, bulk_blueprint, status_blueprint, registry_blueprint))
     kernel.blueprints.extend((verify_views.blueprint, imports_blueprint))
-    kernel.blueprints.extend((schemes_blueprint, eligibility_blueprint, templates_blueprint))
+    kernel.blueprints.extend((schemes_blueprint, eligibility_blueprint, templates_blueprint, drafts_blueprint))
     kernel.installers.append(verify_views.install)
     for event_type in (CertificateIssued, CertificateStatusChanged):
         kernel.events.setdefault(event_type.__name__, event_type)
@@ -60,6 +62,9 @@ def register(kernel: Kernel) -> None:
     kernel.task(credentials.RECONSIDER_TASK, scheme_tasks.reconsider, queue="certs", max_attempts=8)
     kernel.task(scheme_tasks.EXPORT, scheme_tasks.export)
     kernel.task(scheme_tasks.EXPORT_LIST, scheme_tasks.export_list)
+    kernel.task(scheme_tasks.EXPORT_TEMPLATES, scheme_tasks.export_templates)
+    kernel.task(scheme_tasks.EXPORT_DRAFTS, scheme_tasks.export_drafts)
+    kernel.task(TELL_DRAFT_TASK, scheme_tasks.tell_draft)
     kernel.task(bulk.START_TASK, bulk_tasks.start, queue="certs", max_attempts=8)
     kernel.task(bulk.CHUNK_TASK, bulk_tasks.chunk, queue="certs", max_attempts=8)
     kernel.ticker("certs.requeue_stalled", bulk_tasks.requeue_stalled, every_s=QUEUE_STALE_EVERY_S)
@@ -93,7 +98,11 @@ def _register_roles(kernel: Kernel) -> None:
     kernel.nav.append(
         NavItem("certs_imports.start", _("证书导入"), "file-spreadsheet", P.IMPORT, 42, ("certs_imports.one",))
     )
-    types = ("certs_schemes.scheme", "certs_schemes.edit", "certs_schemes.draft", "certs_eligibility.eligible")
+    types = (
+        *("certs_schemes.scheme", "certs_schemes.new", "certs_schemes.edit", "certs_eligibility.eligible"),
+        *("certs_eligibility.person", "certs_drafts.draft_list", "certs_drafts.draft", "certs_templates.template_list"),
+        *("certs_templates.template", "certs_templates.new", "certs_templates.edit"),
+    )
     kernel.nav.append(NavItem("certs_schemes.scheme_list", _("证书类型"), "adjustments", P.READ_SCHEMES, 42, types))
     kernel.nav.append(NavItem("certs.my_certificates", _("证书"), "certificate", P.HOLD, 40, ("certs.my_certificate",)))
     kernel.nav.append(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -37,25 +38,33 @@ _CONDITIONS = {
 }
 
 
-def described(content: Mapping[str, Any]) -> list[tuple[str, str]]:
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The names, in the reader's language, of what versions refer to by code; an unknown code stands for itself."""
+
+    programmes: Mapping[str, str] = field(default_factory=dict)
+    templates: Mapping[str, str] = field(default_factory=dict)
+
+
+def described(content: Mapping[str, Any], named: Named) -> list[tuple[str, str]]:
     """Return label and words of every value but the conditions."""
-    return [(str(label), _value(content, key)) for key, label in LABELS.items()]
+    return [(str(label), _value(content, key, named)) for key, label in LABELS.items()]
 
 
-def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+def differences(old: Mapping[str, Any], new: Mapping[str, Any], named: Named) -> list[tuple[str, str, str]]:
     """Return label, old and new words of everything in which two versions differ."""
     found: dict[str, tuple[str, str, str]] = {}
     for key in changed_keys(old, new):
         if key.startswith("rules."):
             label, say = _condition(key.removeprefix("rules."))
         else:
-            label, say = str(LABELS[key]), _saying(key)
+            label, say = str(LABELS[key]), _saying(key, named)
         found[label] = (label, say(old), say(new))
     return list(found.values())
 
 
-def _saying(key: str) -> Callable[[Mapping[str, Any]], str]:
-    return lambda content: _value(content, key)
+def _saying(key: str, named: Named) -> Callable[[Mapping[str, Any]], str]:
+    return lambda content: _value(content, key, named)
 
 
 def _condition(key: str) -> tuple[str, Callable[[Mapping[str, Any]], str]]:
@@ -77,9 +86,9 @@ def _bases(content: Mapping[str, Any]) -> str:
     return _("；").join(said) or "—"
 
 
-def _value(content: Mapping[str, Any], key: str) -> str:
+def _value(content: Mapping[str, Any], key: str, named: Named) -> str:
     value = content[key]
-    words = {
+    words: dict[str, Callable[[], str]] = {
         "class": lambda: str(CLASSES[value]),
         "issuer_name": lambda: _(
             "%(pattern)s（如 %(sample)s）", pattern=value, sample=value.replace("{province}", "河南省")
@@ -88,7 +97,12 @@ def _value(content: Mapping[str, Any], key: str) -> str:
         "validity_months": lambda: _validity(value),
         "renewal_window_days": lambda: _("届满前 %(days)s 天内", days=value),
         "continuing_hours_per_year": lambda: _("每个证书年度 %(hours)s 学时", hours=value) if value else _("不要求"),
-        "template": lambda: _("%(code)s 第 %(version)s 版", code=value["code"], version=value["version"]),
+        "template": lambda: _(
+            "%(name)s 第 %(version)s 版",
+            name=named.templates.get(value["code"], value["code"]),
+            version=value["version"],
+        ),
+        "programme_code": lambda: named.programmes.get(value, value),
     }
     return words[key]() if key in words else str(value)
 

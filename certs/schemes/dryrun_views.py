@@ -30,7 +30,6 @@ def _today() -> date:
 
 def _asked(code: str) -> dict[str, Any]:
     """Return by what a dry run judges, from the address: a draft of the department's, else the present version."""
-    versions = queries.access_versions(web.db(), web.actor().scope, code)
     outcome, named = request.args.get("outcome", ""), request.args.get("draft")
     draft_id = web.uuid_or_none(named)
     if named and draft_id is None:
@@ -39,8 +38,10 @@ def _asked(code: str) -> dict[str, Any]:
         draft = drafts.access_draft(web.db(), draft_id)
         if (draft.kind, draft.code) != ("scheme", code):
             raise NotFound
+    else:
+        queries.access_versions(web.db(), web.actor().scope, code)
     return {
-        "code": versions[0].code,
+        "code": code,
         "draft_id": str(draft_id) if draft_id else "",
         "outcome": outcome if outcome in dryrun.OUTCOMES else "",
     }
@@ -59,6 +60,7 @@ def _after() -> uuid.UUID:
 def eligible(code: str) -> ResponseReturnValue:
     """Show who would be eligible now; nothing is written."""
     asked = _asked(code)
+    judged_by = tasks.judged_by(web.db(), asked, _today())
     target = tasks.target_of(web.db(), asked, _today())
     run = dryrun.dry_run(web.db(), target, _today(), outcome=asked["outcome"], after=_after())
     here = url_for(".eligible", code=code)
@@ -77,7 +79,8 @@ def eligible(code: str) -> ResponseReturnValue:
         target=target,
         limit=dryrun.SHOWN_PEOPLE_MAX,
         kept=urlencode(kept),
-        scheme=queries.access_versions(web.db(), web.actor().scope, code)[0],
+        scheme=judged_by,
+        is_to_come=judged_by.effective_from > _today(),
         names=wording.OUTCOMES,
         outcomes=_outcomes(run),
         outcome_filters=[
@@ -117,14 +120,14 @@ def person(code: str, person_id: uuid.UUID) -> ResponseReturnValue:
 
 
 def _person(code: str, person_id: uuid.UUID, form: CredentialForm) -> str:
-    one = _judged(code, person_id)
+    one, asked = _judged(code, person_id), _asked(code)
     web.note_personal_read("person", person_id)
-    versions = queries.access_versions(web.db(), web.actor().scope, code)
-    present = queries.in_force_of(versions, _today())
+    present = tasks.judged_by(web.db(), asked, _today())
     return render_template(
         "certs/schemes/person.html",
         one=one,
         scheme=present,
+        draft_id=asked["draft_id"] or None,
         decision=wording.shown(one.decision.to_data(), present),
         records=credentials.credentials_of(web.db(), person_id),
         words=wording,
@@ -150,7 +153,7 @@ def record(code: str, person_id: uuid.UUID) -> ResponseReturnValue:
         form.what.errors = [error.text()]
         return _person(code, person_id, form), 422
     flash(_("已登记；符合条件后系统会自动发证"), "ok")
-    return redirect(url_for(".person", code=code, person_id=person_id))
+    return redirect(url_for(".person", code=code, person_id=person_id, draft=request.args.get("draft")))
 
 
 @blueprint.post("/<code>/records/<uuid:credential_id>/withdraw")

@@ -92,6 +92,7 @@ class SchemeForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     paper_diploma = BooleanField(PAPERS["diploma"])
     paper_health = BooleanField(PAPERS["health"])
     paper_pledge = BooleanField(PAPERS["pledge"])
+    last_issue_on = DateField(_("最后发证日"), [Optional()])
 
     def validate_effective_from(self, field: Field) -> None:
         """A version never begins in the past: somebody may have been judged by the one before."""
@@ -114,6 +115,11 @@ class SchemeForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
         if field.data and self.age_min.data and field.data < self.age_min.data:
             raise ValidationError(gettext("最高年龄不能小于最低年龄"))
 
+    def validate_last_issue_on(self, field: Field) -> None:
+        """A version that ended before it began would never be in force."""
+        if field.data and self.effective_from.data and field.data < self.effective_from.data:
+            raise ValidationError(gettext("最后发证日不能早于施行日期"))
+
     def validate_class_hours(self, field: Field) -> None:
         """Not a number is none."""
         if field.data is not None and field.data != field.data:
@@ -127,6 +133,7 @@ class SchemeForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
         for name in self._asked():
             self[name].data = getattr(asked, name)
         self.effective_from.data = date.fromisoformat(content["effective_from"])
+        self.last_issue_on.data = date.fromisoformat(asked.last_issue_on) if asked.last_issue_on else None
         self.template.data = f"{content['template']['code']}:{content['template']['version']}"
         for paper in rules.PAPERS:
             self[f"paper_{paper}"].data = paper in asked.papers
@@ -145,6 +152,7 @@ class SchemeForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
                 **{name: self[name].data for name in self._asked()},
                 "class_hours": int(hours) if hours.is_integer() else hours,
             },
+            last_issue_on=self.last_issue_on.data.isoformat() if self.last_issue_on.data else "",
             papers=tuple(paper for paper in rules.PAPERS if self[f"paper_{paper}"].data),
             basis=tuple(basis.items()),
         )
@@ -179,6 +187,46 @@ for _one in BASED:
             _("%(condition)s的依据", condition=NAMES[_one]), [Optional(), Length(max=300), no_control_characters]
         ),
     )
+
+
+class NewSchemeForm(SchemeForm):
+    """The first version of a certificate type, until it is published."""
+
+    code = StringField(_("代码"), [_MUST, no_control_characters])
+    programme = SelectField(_("培训项目"))
+
+    def begin(self) -> None:
+        """Show what most types ask; the rest is for the editor to fill in."""
+        self.effective_from.data = self.today
+        self.learning_completed.data = self.identity_verified.data = True
+        usual = {"exam_min_score": 80, "validity_months": 36, "renewal_window_days": 90}
+        for name in ("continuing_hours_per_year", "class_hours", "age_min", "age_max", "practice_months"):
+            self[name].data = 0
+        for name, value in usual.items():
+            self[name].data = value
+
+    def fill(self, content: dict[str, Any]) -> None:
+        """Show the values of a version or draft."""
+        super().fill(content)
+        self.programme.data = content["programme_code"]
+
+    def validate_code(self, field: Field) -> None:
+        """The code stands in addresses, files and records for good."""
+        check_code(field)
+
+
+class ReturnForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
+    """Why a draft goes back to whoever asked for its publication."""
+
+    reason = TextAreaField(
+        _("退回理由"), [InputRequired(_("请填写理由")), Length(min=4, max=500, message=_("理由请写 4 至 500 个字"))]
+    )
+
+
+def check_code(field: Field) -> None:
+    """Refuse a code that cannot be a new one's. Raises ValidationError."""
+    if not rules.is_new_code(field.data or ""):
+        raise ValidationError(gettext("请用 3 至 40 个小写字母、数字和连字符，以字母开头，例如 dust-safety-officer"))
 
 
 def _clean(value: Any) -> Any:

@@ -11,6 +11,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from lms.core.db import Base
 
+ALIVE = "state in ('open', 'asked')"
+
 
 class Template(Base):
     """One version of a certificate's page; ``spec`` holds what differs from the standard (``TemplateSpec``)."""
@@ -28,20 +30,27 @@ class Template(Base):
 
 
 class Draft(Base):
-    """A version in the making: one open draft of a department for each scheme or template.
+    """A version in the making: one draft of a department for each scheme or template, until it ends.
 
-    ``content`` holds the columns of ``certs_scheme`` or ``certs_template`` that an editor fills.
+    ``content`` holds the columns of ``certs_scheme`` or ``certs_template`` that an editor fills, ``base_version`` is
+    the newest version when it was saved, 0 for a new code. One official asks, another publishes or returns it.
     """
 
     __tablename__ = "certs_draft"
     __table_args__ = (
         PrimaryKeyConstraint("tenant_id", "id"),
         CheckConstraint("kind in ('scheme', 'template')", name="kind"),
-        CheckConstraint("state in ('open', 'published', 'discarded')", name="state"),
-        CheckConstraint("(state = 'open') = (ended_at is null)", name="ended"),
+        CheckConstraint("state in ('open', 'asked', 'published', 'discarded')", name="states"),
+        CheckConstraint("(state in ('open', 'asked')) = (ended_at is null)", name="over"),
+        CheckConstraint("state <> 'asked' or asked_by is not null", name="asked"),
+        # What was published before anybody had to ask names nobody who did.
+        CheckConstraint(
+            "state <> 'published' or asked_by is null or (decided_by is not null and decided_by <> asked_by)",
+            name="four_eyes",
+        ),
         CheckConstraint("(state = 'published') = (published_version is not null)", name="published"),
         Index("ix_certs_draft_id", "id", unique=True),
-        Index("uq_certs_draft_open", "tenant_id", "kind", "code", unique=True, postgresql_where="state = 'open'"),
+        Index("uq_certs_draft_alive", "tenant_id", "kind", "code", unique=True, postgresql_where=ALIVE),
     )
 
     tenant_id: Mapped[uuid.UUID]
@@ -56,6 +65,14 @@ class Draft(Base):
     changed_at: Mapped[datetime]
     published_version: Mapped[int | None] = mapped_column(BigInteger)
     ended_at: Mapped[datetime | None]
+    base_version: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    asked_by: Mapped[uuid.UUID | None]
+    asked_by_name: Mapped[str | None] = mapped_column(Text)
+    asked_at: Mapped[datetime | None]
+    decided_by: Mapped[uuid.UUID | None]
+    decided_by_name: Mapped[str | None] = mapped_column(Text)
+    decision_reason: Mapped[str | None] = mapped_column(Text)
+    decided_at: Mapped[datetime | None]
 
 
 class Refusal(Base):

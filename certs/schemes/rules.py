@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from enum import StrEnum
-from string import Formatter
+from string import Formatter, digits
 from typing import Any, Final
 
 from certs.rules import certificate_number, issuer_name
@@ -15,11 +16,17 @@ EDUCATION: Final = ("secondary", "college", "bachelor", "master")
 """Levels of education, the lowest first; a higher one stands for every lower one."""
 PAPERS: Final = ("application", "diploma", "health", "pledge")
 NUMBER_CHARS_MAX: Final = 60
+CODE_CHARS_MAX: Final = 40
+RESERVED_CODES: Final = frozenset({"new", "list", "drafts"})
+"""Words that addresses use beside codes."""
+_CODE: Final = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*", re.ASCII)
+_ANY: Final = "*"
 
 
 class Condition(StrEnum):
     """What may be asked, in the order of judging."""
 
+    LAST_DAY = "last_issue_on"
     BANNED = "banned"
     LEARNING = "learning_completed"
     HOURS = "class_hours"
@@ -45,7 +52,8 @@ class Requirements:
     """What a scheme asks; stands in its ``rules``. A value of zero, nothing or false asks nothing.
 
     ``exam_min_score`` is out of 100, ``class_hours`` as credited in one cycle, ages in full years,
-    ``basis`` the law behind a single condition where it is not the scheme's own.
+    ``basis`` the law behind a single condition where it is not the scheme's own, ``last_issue_on`` the
+    last day (ISO 8601) on which a certificate is issued.
     """
 
     exam_min_score: int
@@ -59,6 +67,7 @@ class Requirements:
     practice_months: int = 0
     papers: tuple[str, ...] = ()
     basis: tuple[tuple[str, str], ...] = ()
+    last_issue_on: str = ""
 
     @staticmethod
     def from_data(data: Mapping[str, Any]) -> Requirements:
@@ -83,6 +92,7 @@ class Requirements:
             "switches": all(type(switch) is bool for switch in switches),
             "education": self.education in ("", *EDUCATION),
             "papers": set(self.papers) <= set(PAPERS),
+            "last_issue_on": not self.last_issue_on or is_iso_day(self.last_issue_on),
             "basis": {name for name, _text in self.basis} <= {str(condition) for condition in Condition},
         }
         wrong = [name for name, holds in right.items() if not holds]
@@ -110,6 +120,7 @@ class Requirements:
     def asked(self) -> dict[Condition, dict[str, Any]]:
         """Return each condition that is judged, with its figures, in the order of judging."""
         wanted: dict[Condition, tuple[object, dict[str, Any]]] = {
+            Condition.LAST_DAY: (self.last_issue_on, {"day": self.last_issue_on}),
             Condition.BANNED: (True, {}),
             Condition.LEARNING: (self.learning_completed, {}),
             Condition.HOURS: (self.class_hours, {"hours": self.class_hours}),
@@ -198,6 +209,7 @@ class Decision:
 def evaluate(scheme: tuple[str, int], wanted: Requirements, facts: Facts, on: date) -> Decision:
     """Judge a person by version ``scheme`` (code, version) on a day. What nothing shows is not kept."""
     judge = {
+        Condition.LAST_DAY: lambda asked, day, _f: ({"day": day.isoformat()}, day.isoformat() <= asked["day"]),
         Condition.BANNED: _judge_ban,
         Condition.LEARNING: lambda _asked, _on, f: ({"done": f.learning_completed}, f.learning_completed),
         Condition.HOURS: lambda asked, _on, f: _at_least("hours", f.class_hours, asked),
@@ -258,6 +270,24 @@ def full_years(born: date, on: date) -> int:
     return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
 
 
+def is_ended(wanted: Requirements, today: date) -> bool:
+    """Tell whether the last day of issue is over."""
+    return bool(wanted.last_issue_on) and wanted.last_issue_on < today.isoformat()
+
+
+def is_iso_day(value: object) -> bool:
+    """Tell whether a value is a day as ``2027-01-01``, and no other spelling of one."""
+    try:
+        return isinstance(value, str) and date.fromisoformat(value).isoformat() == value
+    except ValueError:
+        return False
+
+
+def is_new_code(code: str) -> bool:
+    """Tell whether a code may name a new certificate type or page; it stands in addresses, files and records."""
+    return 3 <= len(code) <= CODE_CHARS_MAX and code not in RESERVED_CODES and _CODE.fullmatch(code) is not None
+
+
 def number_problem(pattern: str) -> str:
     """Tell what is wrong with a pattern of numbers: serial, places, check, length; empty when nothing is."""
     try:
@@ -275,6 +305,24 @@ def number_problem(pattern: str) -> str:
         return "check"
     sample = certificate_number(pattern, province="豫", year=2026, serial=1)
     return "length" if len(sample) > NUMBER_CHARS_MAX else ""
+
+
+def numbers_meet(one: str, other: str) -> bool:
+    """Tell whether two good patterns could give the same number, in whatever provinces and years."""
+    shapes = _shape(one), _shape(other)
+    if len(shapes[0]) != len(shapes[1]):
+        return False
+    return all(_ANY in (a, b) or set(a) & set(b) for a, b in zip(*shapes, strict=True))
+
+
+def _shape(pattern: str) -> list[str]:
+    """Return which characters may stand at each place of a number."""
+    places: list[str] = []
+    for literal, name, spec, _kind in Formatter().parse(pattern):
+        places.extend(literal)
+        filled = {"province": [_ANY], "year": [digits] * 4, "check": [digits + "X"]}
+        places.extend([digits] * int(spec.strip("d")) if name == "serial" and spec else filled.get(name or "", []))
+    return places
 
 
 def issuer_problem(pattern: str) -> str:

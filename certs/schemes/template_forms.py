@@ -6,17 +6,17 @@ from typing import Any
 
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, SelectField, StringField, TextAreaField
+from wtforms.fields import Field
 from wtforms.validators import InputRequired, Length, Optional
 
 from certs.adapters.face import TemplateSpec
 from certs.adapters.trial import page_problems
-from certs.schemes.forms import choices, no_control_characters
+from certs.schemes.forms import check_code, choices, no_control_characters
 from certs.schemes.templates import spec_data, spec_of
+from certs.schemes.wording import PALETTES, ROWS
 from lms.core.i18n import gettext
 from lms.core.i18n import lazy_gettext as _
 
-PALETTES = {"navy": _("藏青"), "green": _("墨绿"), "maroon": _("绛红"), "graphite": _("石墨灰")}
-ROWS = {"employer": _("工作单位"), "licence": _("许可证号"), "industry": _("行业类别"), "first_issued": _("初领日期")}
 _MUST = InputRequired(_("请填写"))
 _PLAIN = ("heading_zh", "statement_zh", "statement_en", "seal_line_zh", "seal_name_zh", "issuer_label_zh", "palette")
 
@@ -77,3 +77,13 @@ class TemplateForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
             text = gettext("太长，印不下") if problem == "long" else gettext("字体缺少这些字：%(chars)s", chars=problem)
             self[name].errors = [*self[name].errors, text]
         return not found
+
+
+class NewTemplateForm(TemplateForm):
+    """The first version of a certificate page."""
+
+    code = StringField(_("代码"), [_MUST, no_control_characters])
+
+    def validate_code(self, field: Field) -> None:
+        """The code stands in addresses and records for good."""
+        check_code(field)

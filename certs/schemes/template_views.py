@@ -1,17 +1,21 @@
-"""Pages of certificate pages: versions, editor, specimen, publishing."""
+"""Pages of certificate pages: list, versions, editor, specimen."""
 
 from __future__ import annotations
 
-import uuid
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlencode
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from certs.access import P
 from certs.adapters.trial import specimen_pdf
-from certs.schemes import drafts, queries, templates
+from certs.errors import DraftAsked
+from certs.schemes import drafts, queries, tasks, templates
 from certs.schemes.models import Draft, Template
-from certs.schemes.template_forms import PALETTES, ROWS, TemplateForm
+from certs.schemes.template_forms import NewTemplateForm, TemplateForm
+from certs.schemes.wording import PALETTES, ROWS
 from lms.core import web
 from lms.core.errors import NotFound
 from lms.core.i18n import gettext as _
@@ -21,19 +25,58 @@ blueprint = Blueprint("certs_templates", __name__, template_folder="../templates
 PDF = "application/pdf"
 
 
+def _filter() -> queries.TemplateFilter:
+    palette = request.args.get("palette", "")
+    return queries.TemplateFilter(
+        request.args.get("q", "").strip()[:60], palette if palette in PALETTES else ""
+    )  # fmt: skip
+
+
 @blueprint.get("")
 @web.requires(P.READ_SCHEMES)
 def template_list() -> ResponseReturnValue:
-    """List all versions of certificate pages."""
-    rows = queries.template_versions(web.db())
-    newest = {row.code: row.version for row in reversed(rows)}
-    open_drafts = {code: drafts.open_draft(web.db(), "template", code) for code in newest}
+    """List the certificate pages, each in its newest version."""
+    wanted = _filter()
+    found = queries.template_page(web.db(), wanted, request.args.get("cursor"))
+    kept = {key: value for key, value in request.args.items() if key != "cursor"}
+    page = replace(
+        found.map(lambda row: (row, templates.spec_of(row.spec))),
+        url=lambda cursor: f"{url_for('.template_list')}?{urlencode({**kept, 'cursor': cursor or ''})}",
+    )
     return render_template(
         "certs/templates/list.html",
-        rows=[(row, templates.spec_of(row.spec), row.version == newest[row.code]) for row in rows],
-        drafts=[one for one in open_drafts.values() if one],
+        page=page,
+        wanted=wanted,
+        kept=urlencode(kept),
         palettes=PALETTES,
         row_names=ROWS,
+        palette_filters=[("", _("全部主色")), *PALETTES.items()],
+        waiting=queries.waiting_drafts(web.db(), web.actor().tenant_id),
+    )
+
+
+@blueprint.post("/list/export")
+@web.requires(P.READ_SCHEMES)
+def export() -> ResponseReturnValue:
+    """Export the list by a job."""
+    return redirect(url_for("core.job", job_id=tasks.start_templates_export(web.db(), web.actor(), _filter())))
+
+
+@blueprint.get("/<code>")
+@web.requires(P.READ_SCHEMES)
+def template(code: str) -> ResponseReturnValue:
+    """Show one certificate page with its versions."""
+    versions = queries.versions_of_template(web.db(), code)
+    if not versions:
+        raise NotFound
+    return render_template(
+        "certs/templates/template.html",
+        row=versions[0],
+        spec=templates.spec_of(versions[0].spec),
+        versions=versions,
+        palettes=PALETTES,
+        row_names=ROWS,
+        draft=drafts.open_draft(web.db(), "template", code),
     )
 
 
@@ -45,75 +88,79 @@ def specimen(code: str, version: int) -> ResponseReturnValue:
     return download(specimen_pdf(templates.spec_of(row.spec)), f"specimen-{code}-{version}.pdf", PDF)
 
 
-def _newest(code: str) -> Template:
-    found = [row for row in queries.template_versions(web.db()) if row.code == code]
-    if not found:
+def _editor(form: TemplateForm, code: str = "", row: Template | None = None) -> str:
+    back = url_for(".template", code=code) if row else url_for(".template_list")
+    return render_template("certs/templates/edit.html", row=row, form=form, code=code, back=back, row_names=ROWS)
+
+
+def _save(form: TemplateForm, code: str) -> ResponseReturnValue:
+    draft_id = drafts.save_draft(web.db(), web.actor(), "template", code, form.content())
+    flash(_("草稿已保存，请核对后提请发布"), "ok")
+    return redirect(url_for("certs_drafts.draft", draft_id=draft_id))
+
+
+@blueprint.get("/new")
+@web.requires(P.EDIT_SCHEMES)
+def new() -> ResponseReturnValue:
+    """Show the editor of a new certificate page: the standard one, or like another."""
+    form, like = NewTemplateForm(formdata=None), request.args.get("like", "")
+    content: dict[str, Any] = {"name_zh": "", "name_en": "", "spec": {}}
+    if like:
+        versions = queries.versions_of_template(web.db(), like)
+        if not versions:
+            raise NotFound
+        content = _content(versions[0])
+    form.fill(content)
+    return _editor(form)
+
+
+@blueprint.post("/new")
+@web.requires(P.EDIT_SCHEMES)
+def add() -> ResponseReturnValue:
+    """Keep the first draft of a new certificate page."""
+    form = NewTemplateForm()
+    code = (form.code.data or "").strip()
+    good = form.validate_on_submit() and form.fits()
+    if taken := drafts.code_taken(web.db(), "template", code):
+        form.code.errors = [*form.code.errors, taken]
+    if not good or taken:
+        return _editor(form), 422
+    return _save(form, code)
+
+
+def _edited(code: str) -> tuple[Template | None, Draft | None]:
+    """Return the newest version and the department's draft; one of them may not be there yet. Raises NotFound."""
+    versions, draft = queries.versions_of_template(web.db(), code), drafts.open_draft(web.db(), "template", code)
+    if not versions and draft is None:
         raise NotFound
-    return found[0]
+    return (versions[0] if versions else None), draft
 
 
 @blueprint.get("/<code>/edit")
 @web.requires(P.EDIT_SCHEMES)
 def edit(code: str) -> ResponseReturnValue:
-    """Show the editor: the department's open draft, else the newest version."""
-    row = _newest(code)
-    draft = drafts.open_draft(web.db(), "template", code)
+    """Show the editor: the department's draft, else the newest version."""
+    row, draft = _edited(code)
+    if draft and draft.state == "asked":
+        raise DraftAsked
     form = TemplateForm(formdata=None)
-    form.fill(draft.content if draft else {"name_zh": row.name_zh, "name_en": row.name_en, "spec": row.spec})
-    return render_template("certs/templates/edit.html", row=row, form=form, row_names=ROWS)
+    if draft:
+        form.fill(draft.content)
+    elif row:
+        form.fill(_content(row))
+    return _editor(form, code, row)
+
+
+def _content(row: Template) -> dict[str, Any]:
+    return {"name_zh": row.name_zh, "name_en": row.name_en, "spec": row.spec}
 
 
 @blueprint.post("/<code>/edit")
 @web.requires(P.EDIT_SCHEMES)
 def save(code: str) -> ResponseReturnValue:
     """Keep a draft."""
-    row, form = _newest(code), TemplateForm()
+    row, _draft = _edited(code)
+    form = TemplateForm()
     if not (form.validate_on_submit() and form.fits()):
-        return render_template("certs/templates/edit.html", row=row, form=form, row_names=ROWS), 422
-    draft_id = drafts.save_draft(web.db(), web.actor(), "template", code, form.content())
-    flash(_("草稿已保存，请预览后发布"), "ok")
-    return redirect(url_for(".draft", draft_id=draft_id))
-
-
-def _access_draft(draft_id: uuid.UUID) -> Draft:
-    row = drafts.access_draft(web.db(), draft_id)
-    if row.kind != "template":
-        raise NotFound
-    return row
-
-
-@blueprint.get("/drafts/<uuid:draft_id>")
-@web.requires(P.EDIT_SCHEMES)
-def draft(draft_id: uuid.UUID) -> ResponseReturnValue:
-    """Show a draft before it is published."""
-    row = _access_draft(draft_id)
-    spec = templates.spec_of(row.content["spec"])
-    return render_template("certs/templates/draft.html", row=row, spec=spec, palettes=PALETTES, row_names=ROWS)
-
-
-@blueprint.get("/drafts/<uuid:draft_id>/specimen.pdf")
-@web.requires(P.EDIT_SCHEMES)
-def draft_specimen(draft_id: uuid.UUID) -> ResponseReturnValue:
-    """Hand out a specimen on a drafted page."""
-    row = _access_draft(draft_id)
-    return download(specimen_pdf(templates.spec_of(row.content["spec"])), f"specimen-{row.code}-draft.pdf", PDF)
-
-
-@blueprint.post("/drafts/<uuid:draft_id>/publish")
-@web.requires(P.PUBLISH_SCHEMES)
-def publish(draft_id: uuid.UUID) -> ResponseReturnValue:
-    """Make a draft the next version; certificate types choose it in a version of their own."""
-    _access_draft(draft_id)
-    version = drafts.publish_draft(web.db(), web.actor(), draft_id)
-    flash(_("已发布第 %(version)s 版", version=version), "ok")
-    return redirect(url_for(".template_list"))
-
-
-@blueprint.post("/drafts/<uuid:draft_id>/discard")
-@web.requires(P.EDIT_SCHEMES)
-def discard(draft_id: uuid.UUID) -> ResponseReturnValue:
-    """Give a draft up."""
-    _access_draft(draft_id)
-    drafts.discard_draft(web.db(), web.actor(), draft_id)
-    flash(_("草稿已放弃"), "ok")
-    return redirect(url_for(".template_list"))
+        return _editor(form, code, row), 422
+    return _save(form, code)

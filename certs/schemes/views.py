@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import uuid
 from dataclasses import replace
 from datetime import date
 from urllib.parse import urlencode
@@ -11,18 +10,22 @@ from urllib.parse import urlencode
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+import lms.courses.api as courses
 from certs.access import P
+from certs.errors import DraftAsked
 from certs.models import Scheme
 from certs.schemes import drafts, queries, tasks
 from certs.schemes.describing import described, differences
-from certs.schemes.forms import BASED, SchemeForm, choices
+from certs.schemes.forms import BASED, NewSchemeForm, SchemeForm, choices
 from certs.schemes.models import Draft
-from certs.schemes.rules import Requirements
+from certs.schemes.rules import Requirements, is_ended
+from certs.schemes.showing import named, programmes_to
 from certs.schemes.wording import CLASSES, conditions
 from lms.core import clock, web
-from lms.core.errors import NotFound
+from lms.core.errors import Forbidden, NotFound
 from lms.core.i18n import gettext as _
 from lms.core.i18n import in_language
+from lms.core.tenancy import ALL
 
 blueprint = Blueprint("certs_schemes", __name__, template_folder="../templates", url_prefix="/regulator/schemes")
 SHOWN_VERSIONS = 20
@@ -33,9 +36,13 @@ def _today() -> date:
 
 
 def _filter() -> queries.SchemeFilter:
-    class_ = request.args.get("class", "")
+    class_, state = request.args.get("class", ""), request.args.get("state", "")
     return queries.SchemeFilter.within(
-        web.actor().scope, request.args.get("q", "").strip()[:60], class_ if class_ in CLASSES else ""
+        web.actor().scope,
+        request.args.get("q", "").strip()[:60],
+        class_ if class_ in CLASSES else "",
+        state if state in queries.STATES else "",
+        _today(),
     )
 
 
@@ -55,6 +62,14 @@ def scheme_list() -> ResponseReturnValue:
         today=_today(),
         classes=CLASSES,
         class_filters=[("", _("全部等级")), *CLASSES.items()],
+        state_filters=[
+            ("", _("全部状态")),
+            ("issuing", _("发证中")),
+            ("coming", _("待施行")),
+            ("ended", _("已停止发证")),
+        ],
+        waiting=queries.waiting_drafts(web.db(), web.actor().tenant_id),
+        may_add=web.actor().scope.schemes == ALL,
     )
 
 
@@ -71,14 +86,16 @@ def scheme(code: str) -> ResponseReturnValue:
     """Show one certificate type with its versions and what each changed."""
     versions = queries.access_versions(web.db(), web.actor().scope, code)
     present = queries.in_force_of(versions, _today())
-    contents = [drafts.content_of(row) for row in versions[: SHOWN_VERSIONS + 1]]
-    changes = [differences(old, new) for new, old in itertools.pairwise(contents)]
+    contents, names = [drafts.content_of(row) for row in versions[: SHOWN_VERSIONS + 1]], named(web.db())
+    changes = [differences(old, new, names) for new, old in itertools.pairwise(contents)]
     return render_template(
         "certs/schemes/scheme.html",
         present=present,
+        is_ended=is_ended(Requirements.from_data(present.rules), _today()),
         is_to_come=present.effective_from > _today(),
         conditions=conditions(Requirements.from_data(present.rules)),
-        described=described(drafts.content_of(present)),
+        described=described(drafts.content_of(present), names),
+        programmes=programmes_to(web.db(), code),
         versions=[(row, changes[n] if n < len(changes) else []) for n, row in enumerate(versions[:SHOWN_VERSIONS])],
         today=_today(),
         draft=drafts.open_draft(web.db(), "scheme", code),
@@ -94,79 +111,110 @@ def _form(form: SchemeForm) -> SchemeForm:
         )
         for row in queries.template_versions(web.db())
     )
+    if isinstance(form, NewSchemeForm):
+        programmes = courses.programme_names(web.db()).items()
+        form.programme.choices = choices((code, in_language(*names)) for code, names in programmes)
     return form
 
 
-def _editor(present: Scheme, form: SchemeForm) -> str:
-    return render_template("certs/schemes/edit.html", present=present, form=form, based=[one.value for one in BASED])
+def _editor(form: SchemeForm, code: str = "", present: Scheme | None = None) -> str:
+    back = url_for(".scheme", code=code) if present else url_for(".scheme_list")
+    based = [one.value for one in BASED]
+    return render_template("certs/schemes/edit.html", present=present, form=form, code=code, back=back, based=based)
+
+
+def _is_good(form: SchemeForm, code: str) -> bool:
+    """Judge what was filled in, with what only the other types can tell."""
+    if not form.validate_on_submit():
+        return False
+    clash = drafts.number_clash(web.db(), code, (form.number_pattern.data or "").strip())
+    if clash:
+        text = _("会与证书类型 %(code)s 的编号重复，请换用其他字样", code=clash)
+        form.number_pattern.errors = [*form.number_pattern.errors, text]
+    return not clash
+
+
+def _save(form: SchemeForm, code: str, programme_code: str) -> ResponseReturnValue:
+    draft_id = drafts.save_draft(web.db(), web.actor(), "scheme", code, form.content(programme_code))
+    flash(_("草稿已保存，请核对后提请发布"), "ok")
+    return redirect(url_for("certs_drafts.draft", draft_id=draft_id))
+
+
+def _access_all_types() -> None:
+    if web.actor().scope.schemes != ALL:
+        # A department of some types only could not see what it adds.
+        raise Forbidden
+
+
+@blueprint.get("/new")
+@web.requires(P.EDIT_SCHEMES)
+def new() -> ResponseReturnValue:
+    """Show the editor of a new certificate type: empty, or like another one."""
+    _access_all_types()
+    form, like = _form(NewSchemeForm(formdata=None)), request.args.get("like", "")
+    if like:
+        present = queries.in_force_of(queries.access_versions(web.db(), web.actor().scope, like), _today())
+        form.fill({**drafts.content_of(present), "effective_from": _today().isoformat()})
+        form.last_issue_on.data = None
+    else:
+        form.begin()
+    return _editor(form)
+
+
+@blueprint.post("/new")
+@web.requires(P.EDIT_SCHEMES)
+def add() -> ResponseReturnValue:
+    """Keep the first draft of a new certificate type."""
+    _access_all_types()
+    form = _form(NewSchemeForm())
+    code = (form.code.data or "").strip()
+    good = _is_good(form, code)
+    if taken := drafts.code_taken(web.db(), "scheme", code):
+        form.code.errors = [*form.code.errors, taken]
+    if not good or taken:
+        return _editor(form), 422
+    return _save(form, code, form.programme.data)
+
+
+def _edited(code: str) -> tuple[Scheme | None, Draft | None]:
+    """Return the present version and the department's draft; one of them may not be there yet. Raises NotFound."""
+    versions = queries.versions_in(web.db(), web.actor().scope, code)
+    draft = drafts.open_draft(web.db(), "scheme", code)
+    if not versions and draft is None:
+        raise NotFound
+    return (queries.in_force_of(versions, _today()) if versions else None), draft
+
+
+def _edit_form(present: Scheme | None, **given: None) -> SchemeForm:
+    if present:
+        return _form(SchemeForm(**given))
+    form = _form(NewSchemeForm(**given))
+    # A code that is drafted already stays: another one is another type.
+    del form.code
+    return form
 
 
 @blueprint.get("/<code>/edit")
 @web.requires(P.EDIT_SCHEMES)
 def edit(code: str) -> ResponseReturnValue:
-    """Show the editor: the department's open draft, else the present version with today's date."""
-    versions = queries.access_versions(web.db(), web.actor().scope, code)
-    present = queries.in_force_of(versions, _today())
-    draft = drafts.open_draft(web.db(), "scheme", code)
-    form = _form(SchemeForm(formdata=None))
-    form.fill(draft.content if draft else {**drafts.content_of(present), "effective_from": _today().isoformat()})
-    return _editor(present, form)
+    """Show the editor: the department's draft, else the present version with today's date."""
+    present, draft = _edited(code)
+    if draft and draft.state == "asked":
+        raise DraftAsked
+    form = _edit_form(present, formdata=None)
+    if draft:
+        form.fill(draft.content)
+    elif present:
+        form.fill({**drafts.content_of(present), "effective_from": _today().isoformat()})
+    return _editor(form, code, present)
 
 
 @blueprint.post("/<code>/edit")
 @web.requires(P.EDIT_SCHEMES)
 def save(code: str) -> ResponseReturnValue:
     """Keep a draft."""
-    versions = queries.access_versions(web.db(), web.actor().scope, code)
-    present = queries.in_force_of(versions, _today())
-    form = _form(SchemeForm())
-    if not form.validate_on_submit():
-        return _editor(present, form), 422
-    draft_id = drafts.save_draft(web.db(), web.actor(), "scheme", code, form.content(present.programme_code))
-    flash(_("草稿已保存，请预览后发布"), "ok")
-    return redirect(url_for(".draft", draft_id=draft_id))
-
-
-def _access_draft(draft_id: uuid.UUID) -> Draft:
-    row = drafts.access_draft(web.db(), draft_id)
-    if row.kind != "scheme":
-        raise NotFound
-    return row
-
-
-@blueprint.get("/drafts/<uuid:draft_id>")
-@web.requires(P.EDIT_SCHEMES)
-def draft(draft_id: uuid.UUID) -> ResponseReturnValue:
-    """Show what a draft asks, in words, and what it changes."""
-    row = _access_draft(draft_id)
-    versions = queries.access_versions(web.db(), web.actor().scope, row.code)
-    content = row.content
-    return render_template(
-        "certs/schemes/draft.html",
-        row=row,
-        content=content,
-        base=versions[0],
-        conditions=conditions(Requirements.from_data(content["rules"])),
-        described=described(content),
-        changes=differences(drafts.content_of(versions[0]), content),
-    )
-
-
-@blueprint.post("/drafts/<uuid:draft_id>/publish")
-@web.requires(P.PUBLISH_SCHEMES)
-def publish(draft_id: uuid.UUID) -> ResponseReturnValue:
-    """Make a draft the next version."""
-    row = _access_draft(draft_id)
-    version = drafts.publish_draft(web.db(), web.actor(), draft_id)
-    flash(_("已发布第 %(version)s 版", version=version), "ok")
-    return redirect(url_for(".scheme", code=row.code))
-
-
-@blueprint.post("/drafts/<uuid:draft_id>/discard")
-@web.requires(P.EDIT_SCHEMES)
-def discard(draft_id: uuid.UUID) -> ResponseReturnValue:
-    """Give a draft up."""
-    row = _access_draft(draft_id)
-    drafts.discard_draft(web.db(), web.actor(), draft_id)
-    flash(_("草稿已放弃"), "ok")
-    return redirect(url_for(".scheme", code=row.code))
+    present, _draft = _edited(code)
+    form = _edit_form(present)
+    if not _is_good(form, code):
+        return _editor(form, code, present), 422
+    return _save(form, code, present.programme_code if present else form.programme.data)

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from certs.models import Scheme
+from certs.schemes.models import Draft
 from certs.schemes.rules import Condition, Decision, Finding, Requirements
 from lms.core.i18n import gettext as _
 from lms.core.i18n import lazy_gettext as _l
 
 NAMES = {
+    Condition.LAST_DAY: _l("最后发证日"),
     Condition.BANNED: _l("无取证限制"),
     Condition.LEARNING: _l("完成学习"),
     Condition.HOURS: _l("学时"),
@@ -38,6 +40,7 @@ PAPERS = {
 OUTCOMES = {
     "eligible": _l("符合条件"),
     "held": _l("本周期已持证"),
+    "last_issue_on": _l("已停止发证"),
     "banned": _l("被限制取证"),
     "learning_completed": _l("课程没有学完"),
     "class_hours": _l("学时不足"),
@@ -51,7 +54,28 @@ OUTCOMES = {
 }
 # Of these a figure was found that only means something beside the one that was asked.
 MEASURED = (Condition.HOURS, Condition.EXAM, Condition.AGE, Condition.EDUCATION, Condition.PRACTICE)
+PALETTES = {"navy": _l("藏青"), "green": _l("墨绿"), "maroon": _l("绛红"), "graphite": _l("石墨灰")}
+ROWS = {
+    "employer": _l("工作单位"),
+    "licence": _l("许可证号"),
+    "industry": _l("行业类别"),
+    "first_issued": _l("初领日期"),
+}
+DRAFT_KINDS = {"scheme": _l("证书类型"), "template": _l("证书版式")}
+# Each with its tone.
+DRAFT_STATES = {
+    "open": (_l("拟订中"), "info"),
+    "returned": (_l("已退回"), "bad"),
+    "asked": (_l("待批准"), "warn"),
+    "published": (_l("已发布"), "ok"),
+    "discarded": (_l("已放弃"), "muted"),
+}
 CLASSES = {"junior": _l("初级"), "intermediate": _l("中级"), "senior": _l("高级")}
+
+
+def draft_state(row: Draft) -> tuple[object, str]:
+    """Return the words of a draft's state and their tone; one that came back says so until it is asked for again."""
+    return DRAFT_STATES["returned" if row.state == "open" and row.decided_at else row.state]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +152,7 @@ def asked_words(condition: Condition, asked: Mapping[str, Any]) -> str:
     if condition is Condition.AGE:
         return _asked_age(asked["min"], asked["max"])
     words = {
+        Condition.LAST_DAY: lambda: _("在最后发证日 %(day)s 或之前", day=asked["day"]),
         Condition.BANNED: lambda: _("没有未满期限的取证限制"),
         Condition.LEARNING: lambda: _("学完培训项目的全部课程"),
         Condition.HOURS: lambda: _("本次培训学时不少于 %(hours)s", hours=asked["hours"]),
@@ -157,6 +182,7 @@ def found_words(finding: Finding) -> str:
     if finding.condition is Condition.PAPERS:
         return _found_papers(finding.asked["papers"], found["papers"])
     words = {
+        Condition.LAST_DAY: lambda: _("还在发证") if finding.kept else _("该类证书已停止发证"),
         Condition.BANNED: lambda: _found_ban(found),
         Condition.LEARNING: lambda: _("课程已全部学完") if found["done"] else _("课程还没有学完"),
         Condition.HOURS: lambda: _("已计学时 %(hours)s", hours=found["hours"]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -364,8 +364,17 @@ def person_facts(session: Session, person_id: uuid.UUID) -> PersonFacts:
 
 def administrators_of(session: Session, tenant_id: uuid.UUID) -> list[uuid.UUID]:
     """Return the persons who administer the organisation; tenant or worker scope."""
-    roles = (Role.ENTERPRISE_ADMIN.value, Role.INSTITUTION_ADMIN.value)
-    held = select(RoleGrant.person_id).where(RoleGrant.tenant_id == tenant_id, RoleGrant.role.in_(roles))
+    return _holders(session, tenant_id, (Role.ENTERPRISE_ADMIN, Role.INSTITUTION_ADMIN))
+
+
+def regulators_of(session: Session, tenant_id: uuid.UUID) -> list[uuid.UUID]:
+    """Return the regulators of a department; worker scope."""
+    return _holders(session, tenant_id, (Role.REGULATOR,))
+
+
+def _holders(session: Session, tenant_id: uuid.UUID, roles: Sequence[Role]) -> list[uuid.UUID]:
+    named = [role.value for role in roles]
+    held = select(RoleGrant.person_id).where(RoleGrant.tenant_id == tenant_id, RoleGrant.role.in_(named))
     return list(dict.fromkeys(session.scalars(held.order_by(RoleGrant.granted_at))))
 
 

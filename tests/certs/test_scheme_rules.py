@@ -19,8 +19,11 @@ from certs.schemes.rules import (
     changed_keys,
     evaluate,
     full_years,
+    is_ended,
+    is_new_code,
     issuer_problem,
     number_problem,
+    numbers_meet,
 )
 
 ON = date(2026, 11, 21)
@@ -36,6 +39,7 @@ EVERYTHING = Requirements(
     practice_months=24,
     papers=("application", "health"),
     basis=(("age", "《劳动法》第六十四条"),),
+    last_issue_on="2026-11-21",
 )
 GOOD = Facts(
     learning_completed=True,
@@ -117,6 +121,9 @@ def test_requirements_and_decisions_survive_storing() -> None:
         ({"papers": ["gossip"]}, "papers"),
         ({"learning_completed": 1}, "switches"),
         ({"practice_months": -1}, "numbers"),
+        ({"last_issue_on": "20270101"}, "last_issue_on"),
+        ({"last_issue_on": "2027-02-30"}, "last_issue_on"),
+        ({"last_issue_on": 2027}, "last_issue_on"),
         ({"basis": {"weather": "x"}}, "basis"),
     ],
 )
@@ -195,3 +202,54 @@ def test_the_difference_of_two_versions_names_single_conditions() -> None:
     old = {"validity_months": 36, "name_zh": "甲", "rules": {"exam_min_score": 80}}
     new = {"validity_months": 60, "name_zh": "甲", "rules": {"exam_min_score": 80, "age_min": 18}}
     assert changed_keys(old, new) == ["rules.age_min", "validity_months"]
+
+
+def test_the_day_after_the_last_nobody_is_eligible_any_more() -> None:
+    late = evaluate(("x", 1), EVERYTHING, GOOD, date(2026, 11, 22))
+    assert late.failing == (Condition.LAST_DAY,)
+    assert [is_ended(EVERYTHING, day) for day in (ON, date(2026, 11, 22))] == [False, True]
+    assert not is_ended(replace(EVERYTHING, last_issue_on=""), date(2099, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "meet"),
+    [
+        ("{province}危管{year}{serial:07d}", "{province}危管{year}{serial:07d}", True),
+        ("{province}危管{year}{serial:07d}", "豫危管{year}{serial:07d}", True),
+        ("{province}危管{year}{serial:06d}{check}", "{province}危管{year}{serial:07d}", True),
+        ("危{year}{serial:07d}", "危2026{serial:07d}", True),
+        ("危{serial:09d}", "危{year}{serial:05d}", True),
+        ("{province}危管{year}{serial:07d}", "{province}道运{year}{serial:07d}", False),
+        ("{province}危管{year}{serial:07d}", "{province}危管{year}{serial:08d}", False),
+        ("{province}危1号{year}{serial:07d}", "{province}危2号{year}{serial:07d}", False),
+    ],
+)
+def test_patterns_meet_where_they_could_give_the_same_number(one: str, other: str, meet: bool) -> None:
+    assert (numbers_meet(one, other), numbers_meet(other, one)) == (meet, meet)
+
+
+@pytest.mark.parametrize(
+    ("code", "is_good"),
+    [
+        ("chem-safety-manager-junior", True),
+        ("abc", True),
+        ("a1-2", True),
+        ("a" * 40, True),
+        ("a" * 41, False),
+        ("ab", False),
+        ("new", False),
+        ("list", False),
+        ("drafts", False),
+        ("-abc", False),
+        ("abc-", False),
+        ("a--b", False),
+        ("1abc", False),
+        ("Abc", False),
+        ("abc\n", False),
+        ("ａｂｃ", False),
+        ("a%2fb", False),
+        ("a:b", False),
+    ],
+)
+def test_new_codes_are_plain(code: str, is_good: bool) -> None:
+    assert is_new_code(code) is is_good

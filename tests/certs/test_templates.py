@@ -21,7 +21,7 @@ from lms.core.tenancy import WORKER_SCOPE
 from lms.core.web import AnzhengFlask
 from tests.certs import certificate_world as world
 from tests.certs.certificate_fixtures import face
-from tests.certs.test_schemes import draft_of, office
+from tests.certs.test_schemes import draft_of, office, publish
 from tests.conftest import Worker
 
 FORM = {
@@ -73,7 +73,7 @@ def test_a_draft_is_tried_as_a_specimen_by_the_real_writer(client: FlaskClient, 
 
 
 def test_a_published_page_is_used_by_the_version_that_chooses_it_and_older_certificates_keep_theirs(
-    client: FlaskClient, jobs_services: Services, queue_worker: Worker, tmp_path: Path
+    app: AnzhengFlask, client: FlaskClient, jobs_services: Services, queue_worker: Worker, tmp_path: Path
 ) -> None:
     scheme, tenant_id = world.make_scheme(jobs_services), world.make_enterprise(jobs_services)
     early, late = (world.make_learner(jobs_services, tenant_id) for _ in range(2))
@@ -82,13 +82,13 @@ def test_a_published_page_is_used_by_the_version_that_chooses_it_and_older_certi
     (before,) = world.certificate_rows(jobs_services, early.person_id)
     kept = jobs_services.storage.get(before.pdf_key or "")
 
-    assert client.post(f"{drafted(client)}/publish").status_code == 302
+    assert publish(app, jobs_services, client, drafted(client)).status_code == 302
     with jobs_services.db.transaction(WORKER_SCOPE, read_only=True) as session:
         newest = session.scalars(select(Template).order_by(Template.version.desc())).first()
     assert newest is not None
     assert (newest.code, newest.name_zh, newest.spec["palette"]) == ("standard", "试验版式", "green")
     changes = {"education": "", "paper_health": "", "template": f"standard:{newest.version}"}
-    client.post(f"{draft_of(client, scheme, **changes)}/publish")
+    publish(app, jobs_services, client, draft_of(client, scheme, **changes))
     world.pass_exam(jobs_services, late, programme=scheme)
     world.settle(queue_worker)
 
@@ -129,14 +129,15 @@ def test_a_drafted_page_is_its_department_s_own(
     stranger = office(app, jobs_services)
     for path in (address, f"{address}/specimen.pdf"):
         assert stranger.get(path).status_code == 404
-    for step in ("publish", "discard"):
+    for step in ("ask", "recall", "publish", "discard"):
         assert stranger.post(f"{address}/{step}").status_code == 404
     county = office(app, jobs_services, world.COUNTY)
-    assert county.post(f"{drafted(county)}/publish").status_code == 403
+    assert county.post(f"{drafted(county)}/ask").status_code == 403
     assert client.post(f"{address}/discard").status_code == 302
     assert "该草稿已放弃" in client.get(address).text
     # A draft of a page is none of a certificate type.
-    assert client.get(address.replace("templates", "schemes")).status_code == 404
+    draft_id = address.rsplit("/", 1)[1]
+    assert client.get(f"/regulator/schemes/{world.SCHEME}/eligible?draft={draft_id}").status_code == 404
 
 
 def test_the_standard_page_has_nothing_of_its_own_to_store() -> None:
