@@ -91,9 +91,9 @@ def _value(content: Mapping[str, Any], key: str, named: Named) -> str:
     words: dict[str, Callable[[], str]] = {
         "class": lambda: str(CLASSES[value]),
         "issuer_name": lambda: _(
-            "%(pattern)s（如 %(sample)s）", pattern=value, sample=value.replace("{province}", "河南省")
+            "%(sample)s（规则 %(pattern)s）", sample=value.replace("{province}", "河南省"), pattern=value
         ),
-        "number_pattern": lambda: _("%(pattern)s（如 %(sample)s）", pattern=value, sample=sample_number(value)),
+        "number_pattern": lambda: _("%(sample)s（规则 %(pattern)s）", sample=sample_number(value), pattern=value),
         "validity_months": lambda: _validity(value),
         "renewal_window_days": lambda: _("届满前 %(days)s 天内", days=value),
         "continuing_hours_per_year": lambda: _("每个证书年度 %(hours)s 学时", hours=value) if value else _("不要求"),

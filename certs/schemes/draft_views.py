@@ -6,10 +6,12 @@ import uuid
 from dataclasses import replace
 from urllib.parse import urlencode
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from certs.access import P
+from certs.adapters.palettes import PALETTES as COLOURS
+from certs.adapters.picture import specimen_webp
 from certs.adapters.trial import specimen_pdf
 from certs.schemes import drafts, queries, tasks, templates, wording
 from certs.schemes.describing import described, differences
@@ -25,6 +27,7 @@ from lms.core.pages import download
 blueprint = Blueprint("certs_drafts", __name__, template_folder="../templates", url_prefix="/regulator/drafts")
 STATES = ("alive", "asked", "published", "discarded")
 PDF = "application/pdf"
+WEBP = "image/webp"
 
 
 def _filter() -> queries.DraftFilter:
@@ -84,7 +87,7 @@ def _page(draft_id: uuid.UUID, form: ReturnForm) -> str:
     }
     if row.kind == "template":
         spec = templates.spec_of(row.content["spec"])
-        return render_template("certs/templates/draft.html", spec=spec, **shared)
+        return render_template("certs/templates/draft.html", spec=spec, colours=COLOURS, **shared)
     versions = queries.versions_in(web.db(), web.actor().scope, row.code)
     base, names = next((one for one in versions if one.version == row.base_version), None), named(web.db())
     return render_template(
@@ -105,6 +108,14 @@ def specimen(draft_id: uuid.UUID) -> ResponseReturnValue:
     """Hand out a specimen on a drafted page."""
     row = _access_template_draft(draft_id)
     return download(specimen_pdf(templates.spec_of(row.content["spec"])), f"specimen-{row.code}-draft.pdf", PDF)
+
+
+@blueprint.get("/<uuid:draft_id>/specimen.webp")
+@web.requires(P.EDIT_SCHEMES)
+def picture(draft_id: uuid.UUID) -> ResponseReturnValue:
+    """Show a specimen on a drafted page."""
+    row = _access_template_draft(draft_id)
+    return Response(specimen_webp(templates.spec_of(row.content["spec"])), mimetype=WEBP)
 
 
 def _access_template_draft(draft_id: uuid.UUID) -> Draft:

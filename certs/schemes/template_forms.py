@@ -61,10 +61,11 @@ class TemplateForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
         return {
             "name_zh": (self.name_zh.data or "").strip(),
             "name_en": (self.name_en.data or "").strip(),
-            "spec": spec_data(self._spec()),
+            "spec": spec_data(self.spec()),
         }
 
-    def _spec(self) -> TemplateSpec:
+    def spec(self) -> TemplateSpec:
+        """Return the page that was filled in."""
         values: dict[str, Any] = {name: " ".join((self[name].data or "").split()) for name in _PLAIN}
         notes = tuple((self[f"note_{place}"].data or "").strip() for place in range(2))
         hidden = tuple(row for row in ROWS if not self[f"show_{row}"].data)
@@ -72,7 +73,7 @@ class TemplateForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
 
     def fits(self) -> bool:
         """Tell whether all of it can be printed; if not, the fields say what cannot."""
-        found = page_problems(self._spec())
+        found = page_problems(self.spec())
         for name, problem in found.items():
             text = gettext("太长，印不下") if problem == "long" else gettext("字体缺少这些字：%(chars)s", chars=problem)
             self[name].errors = [*self[name].errors, text]

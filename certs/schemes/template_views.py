@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from certs.access import P
+from certs.adapters.palettes import PALETTES as COLOURS
+from certs.adapters.picture import specimen_webp
 from certs.adapters.trial import specimen_pdf
 from certs.errors import DraftAsked
 from certs.schemes import drafts, queries, tasks, templates
@@ -23,6 +26,7 @@ from lms.core.pages import download
 
 blueprint = Blueprint("certs_templates", __name__, template_folder="../templates", url_prefix="/regulator/templates")
 PDF = "application/pdf"
+WEBP = "image/webp"
 
 
 def _filter() -> queries.TemplateFilter:
@@ -49,6 +53,7 @@ def template_list() -> ResponseReturnValue:
         wanted=wanted,
         kept=urlencode(kept),
         palettes=PALETTES,
+        colours=COLOURS,
         row_names=ROWS,
         palette_filters=[("", _("全部主色")), *PALETTES.items()],
         waiting=queries.waiting_drafts(web.db(), web.actor().tenant_id),
@@ -75,6 +80,7 @@ def template(code: str) -> ResponseReturnValue:
         spec=templates.spec_of(versions[0].spec),
         versions=versions,
         palettes=PALETTES,
+        colours=COLOURS,
         row_names=ROWS,
         draft=drafts.open_draft(web.db(), "template", code),
     )
@@ -88,9 +94,44 @@ def specimen(code: str, version: int) -> ResponseReturnValue:
     return download(specimen_pdf(templates.spec_of(row.spec)), f"specimen-{code}-{version}.pdf", PDF)
 
 
-def _editor(form: TemplateForm, code: str = "", row: Template | None = None) -> str:
+@blueprint.get("/<code>/<int:version>/specimen.webp")
+@web.requires(P.READ_SCHEMES)
+def picture(code: str, version: int) -> ResponseReturnValue:
+    """Show a specimen on a published page."""
+    row = templates.access_template(web.db(), code, version)
+    return Response(specimen_webp(templates.spec_of(row.spec)), mimetype=WEBP)
+
+
+@blueprint.post("/new/preview")
+@web.requires(P.EDIT_SCHEMES)
+def preview() -> ResponseReturnValue:
+    """Show what is being edited as it would be printed; nothing is kept."""
+    form = TemplateForm()
+    if not (form.validate_on_submit() and form.fits()):
+        return render_template("certs/templates/_preview.html", form=form), 422
+    picture = base64.b64encode(specimen_webp(form.spec())).decode("ascii")
+    return render_template("certs/templates/_preview.html", form=form, source=f"data:{WEBP};base64,{picture}")
+
+
+def _editor(
+    form: TemplateForm, code: str = "", row: Template | None = None, draft: Draft | None = None, like: str = ""
+) -> str:
+    """Show the form with what was kept last; a new page begins as another one looks."""
+    shown = url_for(".picture", code=row.code, version=row.version) if row else like
+    if draft:
+        shown = url_for("certs_drafts.picture", draft_id=draft.id)
     back = url_for(".template", code=code) if row else url_for(".template_list")
-    return render_template("certs/templates/edit.html", row=row, form=form, code=code, back=back, row_names=ROWS)
+    return render_template(
+        "certs/templates/edit.html",
+        row=row,
+        form=form,
+        code=code,
+        shown=shown,
+        back=back,
+        row_names=ROWS,
+        palettes=PALETTES,
+        colours=COLOURS,
+    )
 
 
 def _save(form: TemplateForm, code: str) -> ResponseReturnValue:
@@ -103,15 +144,16 @@ def _save(form: TemplateForm, code: str) -> ResponseReturnValue:
 @web.requires(P.EDIT_SCHEMES)
 def new() -> ResponseReturnValue:
     """Show the editor of a new certificate page: the standard one, or like another."""
-    form, like = NewTemplateForm(formdata=None), request.args.get("like", "")
+    form, like, shown = NewTemplateForm(formdata=None), request.args.get("like", ""), ""
     content: dict[str, Any] = {"name_zh": "", "name_en": "", "spec": {}}
     if like:
         versions = queries.versions_of_template(web.db(), like)
         if not versions:
             raise NotFound
         content = _content(versions[0])
+        shown = url_for(".picture", code=like, version=versions[0].version)
     form.fill(content)
-    return _editor(form)
+    return _editor(form, like=shown)
 
 
 @blueprint.post("/new")
@@ -148,7 +190,7 @@ def edit(code: str) -> ResponseReturnValue:
         form.fill(draft.content)
     elif row:
         form.fill(_content(row))
-    return _editor(form, code, row)
+    return _editor(form, code, row, draft)
 
 
 def _content(row: Template) -> dict[str, Any]:
@@ -159,8 +201,8 @@ def _content(row: Template) -> dict[str, Any]:
 @web.requires(P.EDIT_SCHEMES)
 def save(code: str) -> ResponseReturnValue:
     """Keep a draft."""
-    row, _draft = _edited(code)
+    row, draft = _edited(code)
     form = TemplateForm()
     if not (form.validate_on_submit() and form.fits()):
-        return _editor(form, code, row), 422
+        return _editor(form, code, row, draft), 422
     return _save(form, code)

@@ -22,7 +22,17 @@ from sqlalchemy.orm import Session
 
 from lms.accounts import operations
 from lms.accounts import queries as register
-from lms.accounts.demo_cast import CITY, COUNTY, PROVINCE, SCHEME, Drawing, PlannedEnterprise, PlannedPerson, Standing
+from lms.accounts.demo_cast import (
+    CITY,
+    COUNTY,
+    PROVINCE,
+    SCHEME,
+    SEED,
+    Drawing,
+    PlannedEnterprise,
+    PlannedPerson,
+    Standing,
+)
 from lms.accounts.faces import checking
 from lms.accounts.faces import operations as faces
 from lms.accounts.models import Employment, TenantKind
@@ -60,6 +70,7 @@ OFFICIAL_SIGN_INS: dict[str, Part] = {
     "transport": ("jiaotong", "县级监管（交通）"),
     "city": ("shiju", "市级监管（应急）"),
     "province": ("shengting", "省级监管（应急）"),
+    "province_second": ("shengting2", "省级监管（应急，批准草稿）"),
     "auditor": ("shenji", "审计员"),
 }
 FIRST_PAGES = {
@@ -205,9 +216,12 @@ def _public_bodies(services: Services, drawing: Drawing) -> Province:
     scope = Scope(ScopeRole.TENANT, tenant_id=school_id)
     allowed = services.kernel.permissions_of(Role.INSTRUCTOR)
     officials["instructor"] = Actor(None, Role.INSTRUCTOR, school_id, "", school.name, allowed, scope)
+    officials["province_second"] = officials["province"]
     province = Province(drawing)
     for key, part in officials.items():
-        province.officials[key] = _play(services, drawing, part)
+        # The second one of a department is drawn apart, so that all the others stay who they are.
+        drawn_by = Drawing(drawing.today, SEED + 1) if key == "province_second" else drawing
+        province.officials[key] = _play(services, drawn_by, part)
         with services.db.transaction(WORKER_SCOPE) as session:
             _open_for_table(session, province, OFFICIAL_SIGN_INS[key], province.officials[key])
     return province

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from PIL import Image
 from sqlalchemy import select
 
 from certs.adapters.layout import FIELD_ROWS, OPTIONAL_ROWS, rows_without
@@ -21,6 +24,7 @@ from lms.core.tenancy import WORKER_SCOPE
 from lms.core.web import AnzhengFlask
 from tests.certs import certificate_world as world
 from tests.certs.certificate_fixtures import face
+from tests.certs.test_picture import shows
 from tests.certs.test_schemes import draft_of, office, publish
 from tests.conftest import Worker
 
@@ -100,6 +104,31 @@ def test_a_published_page_is_used_by_the_version_that_chooses_it_and_older_certi
     assert "许可证号" in text_of(kept, tmp_path)
 
 
+def test_a_page_is_looked_at_while_it_is_edited_and_nothing_is_kept(client: FlaskClient) -> None:
+    shown = client.post("/regulator/templates/new/preview", data={**FORM, "palette": "maroon"})
+    found = re.search(r'src="data:image/webp;base64,([^"]+)"', shown.text)
+    assert found
+    picture = Image.open(io.BytesIO(base64.b64decode(found[1])))
+    assert [shows(picture, PALETTES[palette].main) for palette in ("maroon", "navy")] == [True, False]
+    refused = client.post("/regulator/templates/new/preview", data={**FORM, "statement_zh": "证" * 80})
+    assert (refused.status_code, "证明文字：太长，印不下" in refused.text) == (422, True)
+    assert "还没有草稿" in client.get("/regulator/drafts").text
+
+
+def test_pages_and_drafts_are_shown_as_pictures(client: FlaskClient) -> None:
+    address = drafted(client)
+    for page, picture in (
+        (address, f"{address}/specimen.webp"),
+        ("/regulator/templates/standard", "/regulator/templates/standard/1/specimen.webp"),
+        ("/regulator/templates/standard/edit", f"{address}/specimen.webp"),
+    ):
+        if "standard/1" not in picture:
+            assert f'src="{picture}"' in client.get(page).text
+        answer = client.get(picture)
+        assert (answer.mimetype, answer.data[:4], answer.data[8:12]) == ("image/webp", b"RIFF", b"WEBP")
+    assert client.get("/regulator/templates/standard/999999/specimen.webp").status_code == 404
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
@@ -127,7 +156,7 @@ def test_a_drafted_page_is_its_department_s_own(
 ) -> None:
     address = drafted(client)
     stranger = office(app, jobs_services)
-    for path in (address, f"{address}/specimen.pdf"):
+    for path in (address, f"{address}/specimen.pdf", f"{address}/specimen.webp"):
         assert stranger.get(path).status_code == 404
     for step in ("ask", "recall", "publish", "discard"):
         assert stranger.post(f"{address}/{step}").status_code == 404

@@ -64,7 +64,7 @@ DEFINERS = {
     "certs_find": "public look-up by number and name together: the public id only",
     "certs_leaves_of": "log entries of one certificate by its unguessable public id: hashes only",
     "certs_lookup": "public check by the unguessable public id: masked facts only",
-    "certs_publish": "a province's own department publishes what another of its officials asked for; versions are only ever added",
+    "certs_publish": "a province's department publishes what another official asked for; versions are only ever added",
     "courses_mark_quiz": "marks a learner's own quiz against answers that the learner may not read",
     "exams_mark": "marks a person's own attempt against answers that the person may not read",
     "exams_pool": "draws a paper: ids and keys of options, no answers",
