@@ -33,14 +33,15 @@ from lms.accounts.faces import checking
 from lms.accounts.faces import operations as faces
 from lms.accounts.sign_in.loading import StoredSessions
 from lms.accounts.staff import operations as staff
-from lms.accounts.staff import staging, tasks
-from lms.accounts.staff.limits import limits
+from lms.accounts.staff.rosters import ROSTERS
 from lms.core import dbadmin, ids
 from lms.core.access import SYSTEM, Actor, Role
+from lms.core.imports.checking import check
+from lms.core.imports.parts import SOURCE
+from lms.core.imports.taking import take_over
+from lms.core.imports.uploads import upload_of
 from lms.core.recognition import Recognition
 from lms.core.settings import load_secrets
-from lms.core.spreadsheets import guard
-from lms.core.spreadsheets.staging import SOURCE
 from lms.core.tenancy import WORKER_SCOPE, enter_statement
 from tests.certs.certificate_world import pass_exam
 from tests.courses.school import person_actor, tenant_actor
@@ -101,16 +102,14 @@ def _parse_and_copy(instance: Instance, data: bytes) -> None:
 
 
 def _import(instance: Instance, tenant_id: uuid.UUID, data: bytes) -> None:
-    actor, import_id = tenant_actor(tenant_id, Role.ENTERPRISE_ADMIN), ids.new_id()
-    kind = guard.sniff(data, limits())
-    staging.parts(instance.web, import_id).put(SOURCE, data)
+    actor, upload = tenant_actor(tenant_id, Role.ENTERPRISE_ADMIN), upload_of(ROSTERS, data, "roster.xlsx")
+    ROSTERS.parts(instance.web, upload.import_id).put(SOURCE, data)
     with instance.web.db.transaction(actor.scope) as session:
-        upload = staff.Upload(import_id, "roster.xlsx", kind, staff.digest_of(data))
         staff.add_import(session, actor, upload)
-    tasks.check(instance.jobs, import_id=str(import_id))
+    check(ROSTERS, instance.jobs, import_id=str(upload.import_id))
     with instance.web.db.transaction(actor.scope) as session:
-        staff.confirm_import(session, actor, import_id)
-    tasks.take_over(instance.jobs, import_id=str(import_id))
+        staff.confirm_import(session, actor, upload.import_id)
+    take_over(ROSTERS, instance.jobs, import_id=str(upload.import_id))
 
 
 def certificate(instance: Instance, world: World) -> Result:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lms.core.errors import Conflict, DomainError, Invalid, NotFound, TooMany
 from lms.core.i18n import lazy_gettext as _
+from lms.core.spreadsheets.errors import SheetRefused
 
 
 class SchemeInvalid(Invalid):
@@ -236,21 +237,7 @@ class BulkStepRefused(Conflict):
     message = _("批量制证当前状态不能执行此操作，请刷新后查看")
 
 
-class ImportNotReady(Conflict):
-    """The import is not in the state that the step needs."""
-
-    code = "import_not_ready"
-    message = _("该次导入当前不能执行此操作，请刷新页面查看最新状态")
-
-
-class NothingToImport(Conflict):
-    """There is no good row to take over, or no certificate to withdraw."""
-
-    code = "import_nothing"
-    message = _("没有可以导入的行，请修改后重新上传")
-
-
-class PhotosRefused(Invalid):
+class PhotosRefused(SheetRefused):
     """The photos come in no archive, or in one of too many files."""
 
     code = "photos_refused"

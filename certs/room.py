@@ -9,6 +9,7 @@ from certs.commands import certs_group, load_reference
 from certs.events import CertificateIssued, CertificateStatusChanged
 from certs.imports import operations as imports
 from certs.imports import tasks as import_tasks
+from certs.imports.earlier import EARLIER_CERTIFICATES
 from certs.imports.views import blueprint as imports_blueprint
 from certs.issue import bulk, bulk_tasks
 from certs.issue.bulk_views import blueprint as bulk_blueprint
@@ -35,6 +36,7 @@ from certs.views import blueprint, earned_notice, home_strip, staff_strip
 from exams.events import AttemptGraded
 from lms.core.access import Role
 from lms.core.i18n import lazy_gettext as _
+from lms.core.imports import registration
 from lms.core.services import Kernel, NavItem
 
 REFERENCE_ORDER = 40
@@ -80,12 +82,9 @@ def register(kernel: Kernel) -> None:
 
 
 def _register_imports(kernel: Kernel) -> None:
-    kernel.task(imports.CHECK, import_tasks.check)
-    kernel.task(imports.IMPORT, import_tasks.take_over)
+    registration.register(kernel, EARLIER_CERTIFICATES)
     kernel.task(imports.WITHDRAW, import_tasks.withdraw)
-    kernel.task(imports.BAD_ROWS, import_tasks.write_bad_rows)
     kernel.task(imports.EXPORT, import_tasks.export_imports)
-    kernel.ticker("certs.forget_import_files", import_tasks.forget_old_files, every_s=import_tasks.FORGET_EVERY_S)
 
 
 def _register_roles(kernel: Kernel) -> None:

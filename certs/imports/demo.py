@@ -7,15 +7,16 @@ import io
 from datetime import date, timedelta
 
 from certs import rules
-from certs.imports import operations, staging
-from certs.imports.operations import Upload
+from certs.imports import operations
+from certs.imports.earlier import EARLIER_CERTIFICATES
 from lms.accounts.demo import STAFF_SIGN_INS, DemoPerson, moment_of, province_of
 from lms.accounts.demo_cast import SCHEME
-from lms.core import clock, ids
+from lms.core import clock
 from lms.core.access import Actor
 from lms.core.bootstrap import worker_conninfo
+from lms.core.imports.parts import SOURCE
+from lms.core.imports.uploads import upload_of
 from lms.core.services import Services
-from lms.core.spreadsheets.staging import SOURCE
 from lms.core.worker import drain
 
 HEADS = ("姓名", "证件号码", "证书编号", "证书类型", "发证机关", "发证日期", "有效期自", "有效期至")
@@ -26,11 +27,11 @@ ENDS_IN_DAYS = {"chizheng": -19, "xueyuan": 41, "kaosheng": 0}
 def make(services: Services, county: Actor, today: date) -> None:
     """Let the county enter the list, as its officials and the worker do."""
     data = _list(services, today)
-    upload = Upload(ids.new_id(), "市安全生产资格考试系统", "2023年度证书台账.csv", "csv", operations.digest_of(data))
-    staging.parts(services, upload.import_id).put(SOURCE, data)
+    upload = upload_of(EARLIER_CERTIFICATES, data, "2023年度证书台账.csv")
+    EARLIER_CERTIFICATES.parts(services, upload.import_id).put(SOURCE, data)
     with clock.travelling_to(moment_of(services, today - timedelta(days=6), 10, 15)):
         with services.db.transaction(county.scope) as session:
-            operations.add_import(session, county, upload)
+            operations.add_import(session, county, upload, source_system="市安全生产资格考试系统")
         drain(services, worker_conninfo(services.settings))
     with clock.travelling_to(moment_of(services, today - timedelta(days=6), 10, 40)):
         with services.db.transaction(county.scope) as session:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import insert, select, text
@@ -25,6 +23,7 @@ from certs.rules import Origin, Status
 from certs.schemes.queries import schemes_in_force
 from certs.status.bans import banned_among
 from lms.core import clock, events, ids, notify
+from lms.core.imports.kinds import Standing, Taken, Verdict
 from lms.core.services import services_of
 from lms.core.spreadsheets.cells import Fault
 
@@ -33,32 +32,7 @@ PUBLIC_ID_BITS = 80
 _SERIALS = text("select nextval('certs_status_index_seq') from generate_series(1, :count)")
 
 
-class Standing(StrEnum):
-    """What a good row means for the register."""
-
-    NEW = "new"
-    UNCHANGED = "unchanged"
-    REFUSED = "refused"
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """One good row beside the register; ``fault`` says why it is refused."""
-
-    candidate: Candidate
-    standing: Standing
-    fault: Fault | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """What one chunk brought; ``refused`` are rows that stopped fitting between preview and import."""
-
-    added: int
-    refused: tuple[Fault, ...]
-
-
-def compare(session: Session, candidates: Sequence[Candidate]) -> list[Verdict]:
+def compare(session: Session, _batch: CertificateImport, candidates: Sequence[Candidate]) -> list[Verdict[Candidate]]:
     """Set good rows beside persons, bans and the certificates that are held; worker scope, four statements.
 
     The register's name of a person goes nowhere, nor does what a held certificate says.
@@ -84,7 +58,7 @@ def _verdict(
     person: accounts.Registered,
     held: Mapping[str, Certificate],
     banned: frozenset[tuple[uuid.UUID, str]],
-) -> Verdict:
+) -> Verdict[Candidate]:
     if not person.is_new and not person.name_matches:
         return Verdict(one, Standing.REFUSED, Fault(one.row, "name", "name_differs"))
     row = held.get(one.number)
@@ -104,13 +78,21 @@ def _says(row: Certificate, one: Candidate) -> bool:
     return stored == given and row.first_issued_on == one.first_issued_on
 
 
-def take_over(session: Session, batch: CertificateImport, candidates: Sequence[Candidate]) -> Taken:
+def count(session: Session, verdicts: Sequence[Verdict[Candidate]]) -> dict[str, int]:
+    """Count the new certificates that have run out, and those with a photo."""
+    today = clock.today(services_of(session).settings.timezone)
+    fresh = [v.candidate for v in verdicts if v.standing is Standing.NEW]
+    expired = sum(one.is_expired(today) for one in fresh)
+    return {"rows_expired": expired, "rows_photo": sum(bool(one.photo_sha256) for one in fresh)}
+
+
+def take(session: Session, batch: CertificateImport, candidates: Sequence[Candidate]) -> Taken:
     """Enter what is new: person, certificate, history, log, announcement, notice. Worker scope.
 
     Compares afresh, since the register may have moved on after the preview; again with the same
     rows it changes nothing. A row that no longer fits is refused, named in the result.
     """
-    verdicts = compare(session, candidates)
+    verdicts = compare(session, batch, candidates)
     refused = [v.fault for v in verdicts if v.fault]
     fresh = [v.candidate for v in verdicts if v.standing is Standing.NEW]
     people = accounts.register_people(session, [accounts.PersonEntry(one.name, one.id_number) for one in fresh])
@@ -123,7 +105,7 @@ def take_over(session: Session, batch: CertificateImport, candidates: Sequence[C
     won = _claim_numbers(session, list(rows.values()))
     refused += [Fault(row, "number", "number_held") for row, values in rows.items() if values["number"] not in won]
     _enter(session, batch, [values for values in rows.values() if values["number"] in won])
-    return Taken(len(won), tuple(refused))
+    return Taken({"added": len(won)}, refused)
 
 
 def _rows(

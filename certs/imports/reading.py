@@ -1,72 +1,61 @@
-"""Turning a file's rows into good rows and faults, in chunks, each good one with its photo."""
+"""Judging the rows of one file, each good one with its photo."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
-from certs.imports import rules
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from certs.imports import rules, staging
 from certs.imports.adapters.photos import Album, PhotoRefused
+from certs.imports.limits import limits
+from certs.imports.models import CertificateImport
 from certs.imports.rules import Candidate, Context
-from certs.imports.texts import COLUMN_TEXTS
-from lms.core.spreadsheets.cells import MAX_SHOWN_CHARS, Cell, Fault, text_of
-from lms.core.spreadsheets.tables import BadRow, Headings
-
-HEADINGS = Headings(rules.ALIASES, rules.REQUIRED, COLUMN_TEXTS)
-
-
-@dataclass(slots=True)
-class Chunk:
-    """Some rows of a file, judged. ``photos`` are JPEG files of good rows, by row."""
-
-    good: list[Candidate] = field(default_factory=list)
-    bad: list[BadRow] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
-    photos: dict[int, bytes] = field(default_factory=dict)
-
-    @property
-    def size(self) -> int:
-        return len(self.good) + len(self.bad)
+from certs.models import Scheme
+from certs.schemes.queries import schemes_in_force
+from lms.core import clock
+from lms.core.imports.kinds import Judge
+from lms.core.services import Services
+from lms.core.spreadsheets.cells import MAX_SHOWN_CHARS, Cell, Fault
+from lms.core.spreadsheets.tables import NameBook
+from lms.core.tenancy import ALL, WORKER_SCOPE
 
 
-def chunks(rows: Iterator[Sequence[Cell]], context: Context, album: Album | None) -> Iterator[Chunk]:
-    """Judge the rows below the heading, skipping blank ones; yield them in chunks.
+def judge(services: Services, batch: CertificateImport) -> Judge[Candidate]:
+    """Make ready to judge the rows of a list. Raises PhotosRefused."""
+    with services.db.transaction(WORKER_SCOPE, read_only=True) as session:
+        context = _context(services, session, batch)
+    packed = staging.parts(services, batch.id).get(staging.PHOTOS) if batch.photos_name else b""
+    album = Album(packed, limits()) if packed else None
 
-    Raises ColumnsMissing, ColumnTwice, EmptyFile, TooManyRows.
-    """
-    chunk = Chunk()
-    for number, cells in HEADINGS.rows(rows, context.limits.max_rows):
-        _judge(chunk, number, cells, context, album)
-        if chunk.size == context.limits.chunk_rows:
-            yield chunk
-            chunk = Chunk()
-    if chunk.size:
-        yield chunk
-
-
-def _judge(chunk: Chunk, number: int, cells: dict[str, Cell], context: Context, album: Album | None) -> None:
-    candidate, faults = rules.check_row(number, cells, context)
-    if candidate:
+    def judge_row(row: int, cells: dict[str, Cell]) -> tuple[Candidate | None, Sequence[Fault]]:
+        candidate, faults = rules.check_row(row, cells, context)
         try:
-            candidate = _with_photo(chunk, candidate, album)
+            return candidate and _with_photo(candidate, album), faults
         except PhotoRefused as refusal:
-            shown = candidate.photo[:MAX_SHOWN_CHARS]
-            candidate, faults = None, [Fault(number, "photo", refusal.code, shown)]
-    if candidate:
-        chunk.good.append(candidate)
-        return
-    chunk.faults += faults
-    chunk.bad.append(BadRow(number, tuple(text_of(cells.get(column)) for column in rules.COLUMNS)))
+            shown = candidate.photo[:MAX_SHOWN_CHARS] if candidate else ""
+            return None, [Fault(row, "photo", refusal.code, shown)]
+
+    return judge_row
 
 
-def _with_photo(chunk: Chunk, candidate: Candidate, album: Album | None) -> Candidate:
-    """Find the photo that the row names, or the one called by its certificate or id number."""
+def _context(services: Services, session: Session, batch: CertificateImport) -> Context:
+    today = clock.today(services.settings.timezone)
+    schemes = schemes_in_force(session, today).values()
+    allowed = [one for one in schemes if tuple(batch.schemes) == ALL or one.code in batch.schemes]
+    book = NameBook.of((one.code, one.name_zh, one.name_en) for one in allowed)
+    # Of every version, those still to come among them: a number of ours must find its place free.
+    patterns = session.scalars(select(Scheme.number_pattern).distinct())
+    return Context(today, limits(), book, [rules.own_number(pattern) for pattern in sorted(patterns)])
+
+
+def _with_photo(candidate: Candidate, album: Album | None) -> Candidate:
+    """Find the photo that the row names, or the one called by its certificate or id number. Raises PhotoRefused."""
     if album is None:
         if candidate.photo:
             raise PhotoRefused("photo_no_zip")
         return candidate
     found = album.find(candidate.photo) if candidate.photo else album.find_any(candidate.number, candidate.id_number)
-    if found is None:
-        return candidate
-    chunk.photos[candidate.row] = found.jpeg
-    return replace(candidate, photo_sha256=found.sha256)
+    return replace(candidate, photo_sha256=found.sha256, photo_jpeg=found.jpeg) if found else candidate

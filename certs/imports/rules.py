@@ -49,7 +49,8 @@ _PATH_SIGNS = re.compile(r"[/\\:\x00-\x1f]")
 class Candidate:
     """A good row, normalised. ``photo`` is the file's name as the list gives it, empty where it gives none.
 
-    ``photo_sha256`` (hex) is of the photo that was found, decoded and kept; empty where there is none.
+    ``photo_sha256`` (hex) is of the photo that was found and decoded; empty where there is none. ``photo_jpeg`` is
+    that photo until it is kept; a row that is read back has it no more.
     """
 
     row: int
@@ -64,6 +65,7 @@ class Candidate:
     first_issued_on: date | None
     photo: str = ""
     photo_sha256: str = ""
+    photo_jpeg: bytes = b""
 
     def is_expired(self, today: date) -> bool:
         """Tell whether the last day of validity is over."""

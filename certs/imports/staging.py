@@ -1,26 +1,31 @@
-"""The sealed files of an import: the list, the photos, its good rows and its bad rows, in chunks.
+"""How the rows of an import are kept, and the photos beside them.
 
 A photo is kept under its row; once the row is taken over, that file is the certificate's own.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
-import json
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from certs.errors import FileAltered
 from certs.imports.rules import Candidate
 from certs.models import Certificate
 from lms.core.crypto import Undecryptable
+from lms.core.imports.parts import SealedParts
 from lms.core.services import Services
-from lms.core.spreadsheets.staging import SealedParts
 from lms.core.spreadsheets.tables import BadRow
 from lms.core.storage import ObjectMissing
 
+FOLDER = "certs/imports"
+SEALING_CONTEXT = "certs.import"
 PHOTOS = "photos"
 _DAYS = ("issued_on", "valid_from", "valid_until", "first_issued_on")
 _TEXTS = ("name", "id_number", "number", "scheme_code", "issuer_name")
@@ -28,7 +33,7 @@ _TEXTS = ("name", "id_number", "number", "scheme_code", "issuer_name")
 
 def parts(services: Services, import_id: uuid.UUID) -> SealedParts:
     """Return where the files of an import are."""
-    return SealedParts(services, "certs/imports", "certs.import", import_id)
+    return SealedParts(services, FOLDER, SEALING_CONTEXT, import_id)
 
 
 def as_bad(candidate: Candidate) -> BadRow:
@@ -38,34 +43,14 @@ def as_bad(candidate: Candidate) -> BadRow:
     return BadRow(candidate.row, (name, "", id_number, number, scheme_code, issuer, *days, candidate.photo))
 
 
-def keep_good(files: SealedParts, chunk: int, rows: Sequence[Candidate], photos: Mapping[int, bytes]) -> None:
-    """Keep one chunk of good rows with their photos."""
-    for row in rows:
-        if row.photo_sha256:
-            files.put(photo_part(row.row), photos[row.row])
-    plain = [
-        (
-            row.row,
-            *(getattr(row, name) for name in _TEXTS),
-            *(str(getattr(row, name) or "") for name in _DAYS),
-            row.photo,
-            row.photo_sha256,
-        )
-        for row in rows
-    ]
-    files.put_rows(f"good-{chunk}", plain)
+def to_plain(one: Candidate) -> Sequence[object]:
+    """Return a good row as it is kept, its photo apart."""
+    texts, days = (getattr(one, name) for name in _TEXTS), (str(getattr(one, name) or "") for name in _DAYS)
+    return (one.row, *texts, *days, one.photo, one.photo_sha256)
 
 
-def good(files: SealedParts, chunk: int) -> list[Candidate]:
-    """Return one chunk of good rows; none once they are forgotten."""
-    try:
-        rows = json.loads(files.get(f"good-{chunk}"))
-    except ObjectMissing:
-        return []
-    return [_candidate(*row) for row in rows]
-
-
-def _candidate(row: int, *values: str) -> Candidate:
+def of_plain(row: int, *values: str) -> Candidate:
+    """Return a good row from what was kept."""
     texts, days, (photo, sha256) = values[:5], values[5:9], values[9:]
     issued_on, valid_from, valid_until, first = (date.fromisoformat(day) if day else None for day in days)
     if issued_on is None or valid_from is None or valid_until is None:
@@ -74,6 +59,25 @@ def _candidate(row: int, *values: str) -> Candidate:
     return Candidate(
         row, name, id_number, number, scheme_code, issuer, issued_on, valid_from, valid_until, first, photo, sha256
     )
+
+
+def keep_photos(files: SealedParts, rows: Sequence[Candidate]) -> None:
+    """Keep the photos of good rows."""
+    for one in rows:
+        if one.photo_sha256:
+            files.put(photo_part(one.row), one.photo_jpeg)
+
+
+def forget_photos(session: Session, files: SealedParts, chunks: int) -> None:
+    """Delete the archive, and the photos of good rows that no certificate has as its own."""
+    mine = (Certificate.import_id == files.import_id, Certificate.photo_key.is_not(None))
+    kept = set(session.scalars(select(Certificate.photo_key).where(*mine)))
+    for chunk in range(chunks):
+        with contextlib.suppress(ObjectMissing):
+            for one in (of_plain(*values) for values in files.good(chunk)):
+                if one.photo_sha256 and files.key(photo_part(one.row)) not in kept:
+                    files.delete(photo_part(one.row))
+    files.delete(PHOTOS)
 
 
 def photo_of(services: Services, row: Certificate) -> bytes | None:
@@ -92,16 +96,3 @@ def photo_of(services: Services, row: Certificate) -> bytes | None:
 def photo_part(row: int) -> str:
     """Return the name of a row's photo."""
     return f"photo-{row}"
-
-
-def forget(files: SealedParts, chunks: int, *, kept: Collection[str], bad_too: bool) -> None:
-    """Delete the upload, the good rows, the photos but those in ``kept`` (storage keys), and the bad rows if asked."""
-    for chunk in range(chunks):
-        for row in good(files, chunk):
-            if row.photo_sha256 and files.key(photo_part(row.row)) not in kept:
-                files.delete(photo_part(row.row))
-    files.delete(PHOTOS)
-    if bad_too:
-        files.forget_all(chunks)
-    else:
-        files.forget_good(chunks)

@@ -2,38 +2,40 @@
 
 from __future__ import annotations
 
-import contextlib
 import uuid
 from dataclasses import replace
 from urllib.parse import urlencode
 
-from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from certs.access import P
-from certs.errors import ImportNotReady, PhotosRefused, SourceMissing, WithdrawReasonMissing
-from certs.imports import operations, queries, staging, texts
+from certs.errors import SourceMissing, WithdrawReasonMissing
+from certs.imports import operations, queries, texts
 from certs.imports.access import access_import
 from certs.imports.adapters.photos import check_photos
+from certs.imports.earlier import EARLIER_CERTIFICATES
 from certs.imports.limits import limits
 from certs.imports.rules import COLUMNS, REQUIRED
+from certs.imports.staging import PHOTOS
 from certs.schemes.queries import schemes_in_force
-from lms.core import clock, ids, jobs, queue, web
+from lms.core import clock, jobs, queue, web
 from lms.core.errors import Forbidden, TooLarge
 from lms.core.i18n import gettext as _
 from lms.core.i18n import in_language
+from lms.core.imports import pages, uploads
+from lms.core.imports import queries as imports
+from lms.core.imports.operations import Upload, ask_for_bad_rows
+from lms.core.imports.parts import SOURCE
 from lms.core.pages import download
-from lms.core.spreadsheets import files, guard
-from lms.core.spreadsheets.errors import EmptyFile, SheetRefused, refusal_text
-from lms.core.spreadsheets.staging import SOURCE
+from lms.core.spreadsheets import files
+from lms.core.spreadsheets.errors import EmptyFile, SheetRefused
 from lms.core.tenancy import ALL
 
 blueprint = Blueprint(
     "certs_imports", __name__, template_folder="../templates", url_prefix="/regulator/certificate-imports"
 )
-FORM_BYTES = 64 * 1024
-"""What a form adds around the files: boundaries, the token, names."""
-REFUSALS = (SheetRefused, PhotosRefused, SourceMissing, TooLarge)
+REFUSALS = (SheetRefused, SourceMissing, TooLarge)
 STARRED = [column in REQUIRED for column in COLUMNS]
 
 
@@ -88,56 +90,32 @@ def start() -> ResponseReturnValue:
 def upload() -> ResponseReturnValue:
     """Take a list and its photos: look at their content, seal them away, queue their check."""
     try:
-        given, data, photos = _read_upload()
+        given, found = _read_upload()
     except REFUSALS as refusal:
         return _start_page(refusal.text(), refusal.status)
-    parts = staging.parts(web.services(), given.import_id)
-    try:
-        parts.put(SOURCE, data)
-        if photos:
-            parts.put(staging.PHOTOS, photos)
-        with web.transaction() as session:
-            operations.add_import(session, web.actor(), given)
-    except BaseException:
-        staging.forget(parts, 0, kept=(), bad_too=False)
-        raise
-    return redirect(url_for(".one", import_id=given.import_id))
+    source, photos_name, upload = given
+    with (
+        uploads.sealed(EARLIER_CERTIFICATES, web.services(), upload.import_id, found),
+        web.transaction() as session,
+    ):
+        operations.add_import(session, web.actor(), upload, source_system=source, photos_name=photos_name)
+    return redirect(url_for(".one", import_id=upload.import_id))
 
 
-def _read_upload() -> tuple[operations.Upload, bytes, bytes]:
-    """Read the form; raises REFUSALS. The files are judged by their content, names being no evidence."""
+def _read_upload() -> tuple[tuple[str, str, Upload], dict[str, bytes]]:
+    """Return source, name of the photos and list with their content. Raises REFUSALS."""
     bounds = limits()
-    if (request.content_length or 0) > bounds.max_upload_bytes + bounds.max_photos_bytes + FORM_BYTES:
-        raise TooLarge(limit_mb=(bounds.max_upload_bytes + bounds.max_photos_bytes) >> 20)
-    data, name = _read_file("file", bounds.max_upload_bytes)
-    photos, photos_name = _read_file("photos", bounds.max_photos_bytes)
+    uploads.require_size(bounds.max_upload_bytes + bounds.max_photos_bytes)
+    data, name = uploads.read_file("file", bounds.max_upload_bytes)
+    photos, photos_name = uploads.read_file("photos", bounds.max_photos_bytes)
     source = operations.source_name(request.form.get("source", ""))
     if not name:
         raise EmptyFile(_("请选择要上传的证书清单"))
-    kind = guard.sniff(data, bounds)
-    if photos_name:
-        check_photos(photos, bounds)
-    given = operations.Upload(
-        ids.new_id(),
-        source,
-        operations.safe_file_name(name),
-        kind,
-        operations.digest_of(data),
-        operations.safe_file_name(photos_name) if photos_name else "",
-    )
-    return given, data, photos
-
-
-def _read_file(field: str, limit: int) -> tuple[bytes, str]:
-    """Return content and name of an uploaded file, both empty where none was chosen. Raises TooLarge."""
-    file = request.files.get(field)
-    if file is None:
-        return b"", ""
-    with contextlib.closing(file):
-        data = file.stream.read(limit + 1) if file.filename else b""
-    if len(data) > limit:
-        raise TooLarge(limit_mb=limit >> 20)
-    return data, file.filename or ""
+    upload = uploads.upload_of(EARLIER_CERTIFICATES, data, name)
+    if not photos_name:
+        return (source, "", upload), {SOURCE: data}
+    check_photos(photos, bounds)
+    return (source, uploads.safe_file_name(photos_name, PHOTOS), upload), {SOURCE: data, PHOTOS: photos}
 
 
 @blueprint.get("/template.xlsx")
@@ -181,33 +159,18 @@ def one(import_id: uuid.UUID) -> ResponseReturnValue:
 def _page(import_id: uuid.UUID, refusal: str = "") -> str:
     session = web.db()
     found = access_import(session, web.actor(), import_id)
-    column, code = request.args.get("column", ""), request.args.get("code", "")
-    faults = queries.fault_page(session, found, column=column, code=code, cursor=request.args.get("cursor"))
-    kept = {"column": column, "code": code}
-    address = url_for(".one", import_id=import_id)
-    faults = replace(faults, url=lambda cursor: f"{address}?{urlencode({**kept, 'cursor': cursor or ''})}#faults")
-    preview = queries.first_good_rows(session, found)
+    preview = imports.first_good_rows(session, EARLIER_CERTIFICATES, found)
     if preview:
         web.note_personal_read("import", import_id, fields=["name", "id_number_masked"])
+    shown = pages.shown(session, EARLIER_CERTIFICATES, found, url_for(".one", import_id=import_id))
     return render_template(
         "certs/import.html",
-        one=found,
-        job=jobs.access_job(session, found.job_id),
+        **shown | ({"refusal": refusal} if refusal else {}),
         state=texts.STATE_TEXTS[found.state],
-        refusal=refusal or (_refusal(found.refusal_code, found.refusal_data) if found.refusal_code else ""),
         preview=preview,
         today=clock.today(web.services().settings.timezone),
         schemes=_schemes(),
-        faults=faults,
-        counts=queries.fault_counts(session, found),
-        columns=[(name, str(text)) for name, text in texts.COLUMN_TEXTS.items()],
-        column=column,
-        code=code,
     )
-
-
-def _refusal(code: str, data: dict[str, object]) -> str:
-    return PhotosRefused(**data).text() if code == PhotosRefused.code else refusal_text(code, data)
 
 
 @blueprint.get("/<uuid:import_id>/progress")
@@ -215,11 +178,7 @@ def _refusal(code: str, data: dict[str, object]) -> str:
 def progress(import_id: uuid.UUID) -> ResponseReturnValue:
     """Show how far the job is; once it is over the page loads itself again."""
     found = access_import(web.db(), web.actor(), import_id)
-    page = render_template("certs/_import_progress.html", one=found, job=jobs.access_job(web.db(), found.job_id))
-    response = current_app.make_response(page)
-    if found.state not in {"checking", "importing", "withdrawing"}:
-        response.headers["HX-Refresh"] = "true"
-    return response
+    return pages.progress(web.db(), EARLIER_CERTIFICATES, "certs/_import_progress.html", found)
 
 
 @blueprint.post("/<uuid:import_id>/confirm")
@@ -255,9 +214,5 @@ def withdraw(import_id: uuid.UUID) -> ResponseReturnValue:
 def bad_rows(import_id: uuid.UUID) -> ResponseReturnValue:
     """Write the bad rows with their reasons to a file by a job."""
     session, actor = web.db(), web.actor()
-    found = access_import(session, actor, import_id)
-    if not found.rows_bad or found.files_forgotten_at or found.state in {"checking", "refused"}:
-        raise ImportNotReady
-    job_id = jobs.start(session, actor, operations.BAD_ROWS, _("错误行：%(name)s", name=found.file_name))
-    queue.enqueue(session, operations.BAD_ROWS, job_id=str(job_id), import_id=str(import_id))
+    job_id = ask_for_bad_rows(session, actor, EARLIER_CERTIFICATES, access_import(session, actor, import_id))
     return redirect(url_for("core.job", job_id=job_id))

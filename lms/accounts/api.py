@@ -59,9 +59,11 @@ from lms.accounts.queries import (
 from lms.accounts.rules import id_facts, mask_id_number, name_fault, normalise_id_number, normalise_name
 from lms.accounts.sign_in.operations import issue_activation_code, issue_activation_codes, open_account
 from lms.accounts.sign_in.roles import grant_role, revoke_role
+from lms.accounts.staff.texts import PERSON_FAULTS
 from lms.accounts.staff.workbooks import check_workbook, id_cell_fault, years_after_birth
 
 __all__ = [
+    "PERSON_FAULTS",
     "EmploymentView",
     "EnterpriseView",
     "FaceCheck",

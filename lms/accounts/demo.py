@@ -40,11 +40,14 @@ from lms.accounts.sign_in import operations as sign_in
 from lms.accounts.sign_in.models import Account
 from lms.accounts.sign_in.roles import grant_role
 from lms.accounts.staff import operations as staff
-from lms.accounts.staff import staging, tasks
-from lms.core import audit, clock, ids
+from lms.accounts.staff.rosters import ROSTERS
+from lms.core import audit, clock
 from lms.core.access import SYSTEM, Actor, Role
+from lms.core.imports.checking import check
+from lms.core.imports.parts import SOURCE
+from lms.core.imports.taking import take_over
+from lms.core.imports.uploads import upload_of
 from lms.core.services import Services, services_of
-from lms.core.spreadsheets.staging import SOURCE
 from lms.core.tenancy import ALL, WORKER_SCOPE, Scope, ScopeRole
 
 log = structlog.get_logger()
@@ -276,14 +279,14 @@ def _import_roster(services: Services, admin: Actor, planned: PlannedEnterprise)
         cells = (one.name, one.id_number, posts[one.post_code], one.department, one.phone, one.hired_on.isoformat())
         writer.writerow(cells)
     data = sheet.getvalue().encode("utf-8-sig")
-    upload = staff.Upload(ids.new_id(), "员工花名册.csv", "csv", staff.digest_of(data))
-    staging.parts(services, upload.import_id).put(SOURCE, data)
+    upload = upload_of(ROSTERS, data, "员工花名册.csv")
+    ROSTERS.parts(services, upload.import_id).put(SOURCE, data)
     with services.db.transaction(admin.scope) as session:
         staff.add_import(session, admin, upload)
-    tasks.check(services, import_id=str(upload.import_id))
+    check(ROSTERS, services, import_id=str(upload.import_id))
     with services.db.transaction(admin.scope) as session:
         staff.confirm_import(session, admin, upload.import_id)
-    tasks.take_over(services, import_id=str(upload.import_id))
+    take_over(ROSTERS, services, import_id=str(upload.import_id))
 
 
 def _staff_of(services: Services, tenant_id: uuid.UUID, planned: PlannedEnterprise) -> tuple[DemoPerson, ...]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import csv
 import dataclasses
+import functools
 import io
 import struct
 import tempfile
 import zipfile
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -16,9 +18,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lms.accounts.staff import reading, rules
+from lms.accounts.staff import rules
 from lms.accounts.staff.limits import Limits, limits
-from lms.accounts.staff.operations import safe_file_name
+from lms.accounts.staff.rosters import ROSTERS
+from lms.core.imports.checking import Chunk, chunks
+from lms.core.imports.uploads import safe_file_name
 from lms.core.spreadsheets import files, guard
 from lms.core.spreadsheets.cells import EXCEL_DAY_ZERO, read_date
 from lms.core.spreadsheets.errors import (
@@ -105,8 +109,9 @@ def test_numbers_kept_by_excel_and_guards_of_other_programs_are_read() -> None:
         assert (candidate.name, candidate.id_number, candidate.phone) == ("王建军", number, "13900001111")
 
 
-def _chunks(rows: list[list[rules.Cell]], own_limits: Limits | None = None) -> list[reading.Chunk]:
-    return list(reading.chunks(iter(rows), _context(own_limits)))
+def _chunks(rows: Iterable[Sequence[rules.Cell]], own_limits: Limits | None = None) -> list[Chunk[rules.Candidate]]:
+    judge = functools.partial(rules.check_row, context=_context(own_limits))
+    return list(chunks(dataclasses.replace(ROSTERS, limits=own_limits or limits()), iter(rows), judge))
 
 
 def test_columns_may_stand_in_any_order_below_a_title_in_english() -> None:
@@ -249,7 +254,7 @@ def test_no_upload_breaks_the_guard_or_the_reader(data: bytes) -> None:
     with contextlib.suppress(SheetRefused):
         kind = guard.sniff(data, limits())
         assert kind in {"xlsx", "csv"}
-        list(reading.chunks(files.rows_of(data, kind)[1], _context()))
+        _chunks(files.rows_of(data, kind)[1])
 
 
 @example(1923, b"\x00\x00@")
@@ -282,7 +287,7 @@ _WORKBOOK = _honest()
     ],
 )
 def test_paths_and_signs_in_file_names_are_dropped(given_name: str, shown: str) -> None:
-    assert safe_file_name(given_name) == shown
+    assert safe_file_name(given_name, "roster") == shown
 
 
 def test_a_workbook_reads_back_what_was_written(tmp_path: Path) -> None:

@@ -21,10 +21,12 @@ from sqlalchemy.orm import Session
 from lms.accounts.events import EmploymentsStarted
 from lms.accounts.models import Employment, Person
 from lms.accounts.sign_in.models import ActivationCode
-from lms.accounts.staff import tasks
 from lms.accounts.staff.limits import limits
 from lms.accounts.staff.models import Import, ImportFault
+from lms.accounts.staff.rosters import ROSTERS
 from lms.core import clock
+from lms.core.imports.forgetting import forget_old_files
+from lms.core.imports.taking import take_over
 from lms.core.services import Services
 from lms.core.storage import ObjectMissing
 from lms.core.tenancy import WORKER_SCOPE
@@ -189,7 +191,7 @@ def test_a_name_that_another_employer_gives_at_the_same_moment_is_named_too(
     import_id = desk.upload(roster_bytes(tmp_path, rows))
     queue_worker.drain()
     desk.act(import_id, "confirm")
-    taking = threading.Thread(target=tasks.take_over, args=(jobs_services,), kwargs={"import_id": str(import_id)})
+    taking = threading.Thread(target=take_over, args=(ROSTERS, jobs_services), kwargs={"import_id": str(import_id)})
     with jobs_services.db.transaction(WORKER_SCOPE) as session:
         factories.operations.register_person(session, name="另一个名字", id_number=str(rows[1][1]))
         taking.start()
@@ -210,7 +212,7 @@ def _die_at_commit(instance: Instance, import_id: uuid.UUID, commit: int) -> Non
         "ANZHENG_STORAGE_URL": instance.settings.storage_url,
         "DATABASE_URL": instance.admin,
     }
-    command = [sys.executable, "-m", "tests.accounts.import_and_die", str(import_id), str(commit)]
+    command = [sys.executable, "-m", "tests.import_and_die", "rosters", str(import_id), str(commit)]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr
 
@@ -242,7 +244,7 @@ def test_killed_in_the_middle_and_run_again_it_brings_each_row_exactly_once(
     numbers = {(name, vault.decrypt(sealed, context=f"id_number:{who}").decode()) for who, sealed, name in people}
     assert numbers == {(row[0], row[1]) for row in rows}
     # The queue delivers at least once: the same job again is a no-op.
-    tasks.take_over(desk.jobs, import_id=str(import_id))
+    take_over(ROSTERS, desk.jobs, import_id=str(import_id))
     assert desk.employments() == stored
 
 
@@ -368,7 +370,7 @@ def test_old_files_are_forgotten(desk: Desk, queue_worker: Worker, tmp_path: Pat
     import_id = desk.upload(roster_bytes(tmp_path, [*roster(1, region=desk.region), (*bad[:2], "化验员")]))
     queue_worker.drain()
     with clock.travelling_to(clock.now() + timedelta(days=limits().keep_files_days + 1)):
-        tasks.forget_old_files(desk.jobs)
+        forget_old_files(ROSTERS, desk.jobs)
     for part in ("source", "good-0", "bad-0"):
         with pytest.raises(ObjectMissing):
             desk.jobs.storage.get(f"imports/{import_id}/{part}")

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from certs.models import Certificate
 from lms.app import create_app
 from lms.core import bootstrap
 from lms.core.services import Kernel, Services
 from lms.core.web import AnzhengFlask
 from tests.certs.authorities import make_token
-from tests.conftest import Instance
+from tests.certs.imports_desk import ImportDesk, earlier, list_bytes, open_import_desk, take
+from tests.conftest import Instance, Worker
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +42,15 @@ def cut_off_app(cut_off: Services) -> AnzhengFlask:
     app = create_app(services=cut_off)
     app.config.update(TESTING=False, PROPAGATE_EXCEPTIONS=False)
     return app
+
+
+@pytest.fixture
+def desk(app: AnzhengFlask, jobs_services: Services) -> ImportDesk:
+    """A department's official who imports lists of earlier certificates."""
+    return open_import_desk(app, jobs_services)
+
+
+@pytest.fixture
+def imported(desk: ImportDesk, queue_worker: Worker, tmp_path: Path) -> Certificate:
+    """One imported certificate."""
+    return desk.certificates(take(desk, queue_worker, list_bytes(tmp_path, earlier(1))))[0]

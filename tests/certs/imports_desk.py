@@ -22,6 +22,7 @@ from lms.core.services import Services
 from lms.core.tenancy import WORKER_SCOPE
 from lms.core.web import AnzhengFlask
 from tests.certs import certificate_world as world
+from tests.conftest import Worker
 from tests.rosters import GIVEN, SURNAMES, write_roster
 
 HEADINGS = (
@@ -32,6 +33,7 @@ SCHEME_NAME = "危险化学品安全管理人员考核合格证（初级）"
 ISSUER = "示范省安全生产监督管理局"
 SOURCE = "省特种作业考核旧系统"
 PAGE = "/regulator/certificate-imports"
+AT = {heading: place for place, heading in enumerate(HEADINGS)}
 _serial = itertools.count(random.SystemRandom().randrange(10**9))
 
 Row = tuple[object, ...]
@@ -105,6 +107,16 @@ def open_import_desk(app: AnzhengFlask, jobs: Services, *, region_code: int = 41
     official = world.make_official(jobs, department)
     client = world.client_for(app, jobs, official, department, Role.REGULATOR)
     return ImportDesk(client, jobs, department, official, region_code)
+
+
+def take(desk: ImportDesk, queue_worker: Worker, data: bytes, **options: object) -> uuid.UUID:
+    """Upload, check, confirm and enter a list."""
+    import_id = desk.upload(data, **options)  # type: ignore[arg-type]  # forwarded as they are
+    queue_worker.drain()
+    assert desk.act(import_id, "confirm") == 302, desk.page(import_id)
+    queue_worker.drain()
+    assert desk.import_row(import_id).state == "done"
+    return import_id
 
 
 def earlier(count: int, **changes: object) -> list[list[object]]:

@@ -113,7 +113,7 @@ DOORS: dict[tuple[str, str, str], str] = {
 UNFILLED = {
     "certs_bulk": "who passes in the journey has the certificate at once; tests/certs/test_bulk.py tries both sides",
     "certs_bulk_chunk": "as above",
-    "certs_import": "the journey's department had no earlier system; tests/certs/test_imports.py tries both sides",
+    "certs_import": "no earlier system in the journey; tests/certs/test_import_batches.py tries both sides",
     "certs_import_fault": "as above",
     "certs_refusal": "holds a row only while somebody who passed lacks something; the journey's people lack nothing",
     "supervision_delta": "the fold empties it every two seconds",

@@ -5,13 +5,14 @@ from __future__ import annotations
 import uuid
 from enum import StrEnum
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from lms.accounts.models import Employment
 from lms.accounts.staff.models import Import
+from lms.accounts.staff.rosters import ROSTERS
 from lms.core.access import Actor
 from lms.core.errors import NotFound
+from lms.core.imports import queries as imports
 
 
 class P(StrEnum):
@@ -33,11 +34,7 @@ def tenant_of(actor: Actor) -> uuid.UUID:
 
 def access_import(session: Session, actor: Actor, import_id: uuid.UUID, *, lock: bool = False) -> Import:
     """Return an import of the actor's own organisation. Raises NotFound."""
-    query = select(Import).where(Import.tenant_id == tenant_of(actor), Import.id == import_id)
-    row = session.scalars(query.with_for_update(key_share=True) if lock else query).first()
-    if row is None:
-        raise NotFound
-    return row
+    return imports.access_import(session, ROSTERS, tenant_of(actor), import_id, lock=lock)
 
 
 def access_employment(session: Session, actor: Actor, employment_id: uuid.UUID) -> Employment:

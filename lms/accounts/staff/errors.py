@@ -6,20 +6,6 @@ from lms.core.errors import Conflict, Invalid
 from lms.core.i18n import lazy_gettext as _
 
 
-class ImportNotReady(Conflict):
-    """The import is not in the state that the step needs."""
-
-    code = "import_not_ready"
-    message = _("该次导入当前不能执行此操作，请刷新页面查看最新状态")
-
-
-class NothingToImport(Conflict):
-    """There is no good row to take over."""
-
-    code = "import_nothing"
-    message = _("没有可以导入的行，请修改后重新上传")
-
-
 class CodesTaken(Conflict):
     """The codes were handed out before; only their digests are kept."""
 

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 
 from sqlalchemy import ARRAY, Uuid, any_, literal, select, text
 from sqlalchemy.orm import Session
@@ -19,20 +18,14 @@ from lms.accounts import queries as register
 from lms.accounts import rules as base
 from lms.accounts.events import EmploymentsStarted
 from lms.accounts.models import Employment
+from lms.accounts.staff.models import Import
 from lms.accounts.staff.rules import Candidate
 from lms.core import clock, events, ids
 from lms.core.access import Role
+from lms.core.imports import kinds
+from lms.core.imports.kinds import Standing, Taken
 from lms.core.services import services_of
 from lms.core.spreadsheets.cells import Fault
-
-
-class Standing(StrEnum):
-    """What a good row means for who works here."""
-
-    NEW = "new"
-    UNCHANGED = "unchanged"
-    CHANGED = "changed"
-    REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,22 +41,11 @@ class Present:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(kinds.Verdict[Candidate]):
     """One good row beside the register. ``changes`` are the columns that would change."""
 
-    candidate: Candidate
-    standing: Standing
     present: Present | None = None
     changes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """What one chunk brought."""
-
-    added: int
-    changed: int
-    refused: tuple[Fault, ...]
 
 
 EMPLOYMENT_COLUMNS = ("employment", "post", "department", "phone_sealed", "phone_masked", "hired_on")
@@ -110,7 +92,7 @@ UPDATE_EMPLOYMENTS = text(
 )
 
 
-def compare(session: Session, tenant_id: uuid.UUID, candidates: Sequence[Candidate]) -> list[Verdict]:
+def compare(session: Session, one: Import, candidates: Sequence[Candidate]) -> list[Verdict]:
     """Set good rows beside the register and the present staff; worker scope, two statements.
 
     A row whose name is not the register's is REFUSED; the register's name goes nowhere.
@@ -119,7 +101,7 @@ def compare(session: Session, tenant_id: uuid.UUID, candidates: Sequence[Candida
     digests = [digest(candidate.id_number, kind=accounts.ID_NUMBER) for candidate in candidates]
     found = session.execute(accounts.FIND_PEOPLE, {"digests": json.dumps([one.hex() for one in digests])})
     known = {bytes(row.id_number_digest): (row.id, row.name) for row in found}
-    present = _present(session, tenant_id, [person_id for person_id, _name in known.values()]) if known else {}
+    present = _present(session, one.tenant_id, [person_id for person_id, _name in known.values()]) if known else {}
     return [
         _verdict(session, candidate, known.get(key), present)
         for candidate, key in zip(candidates, digests, strict=True)
@@ -155,12 +137,12 @@ def _verdict(
         return Verdict(candidate, Standing.NEW)
     person_id, name = known
     if name != candidate.name:
-        return Verdict(candidate, Standing.REFUSED)
+        return Verdict(candidate, Standing.REFUSED, _name_differs(candidate))
     found = present.get(person_id)
     if found is None:
         return Verdict(candidate, Standing.NEW)
     changes = _changes(session, candidate, found)
-    return Verdict(candidate, Standing.CHANGED if changes else Standing.UNCHANGED, found, changes)
+    return Verdict(candidate, Standing.CHANGED if changes else Standing.UNCHANGED, None, found, changes)
 
 
 def _changes(session: Session, candidate: Candidate, present: Present) -> tuple[str, ...]:
@@ -184,27 +166,29 @@ def _same_phone(session: Session, phone: str, present: Present) -> bool:
     return services_of(session).vault.decrypt(present.phone_sealed, context=context) == phone.encode()
 
 
-def name_differs(candidate: Candidate) -> Fault:
-    """Return the fault of a row whose name is not the register's."""
+def _name_differs(candidate: Candidate) -> Fault:
     return Fault(candidate.row, "name", "name_differs")
 
 
-def take_over(session: Session, tenant_id: uuid.UUID, import_id: uuid.UUID, candidates: Sequence[Candidate]) -> Taken:
+def count(_session: Session, verdicts: Sequence[kinds.Verdict[Candidate]]) -> dict[str, int]:
+    """Count how many present employments would change."""
+    return {"rows_changed": sum(v.standing is Standing.CHANGED for v in verdicts)}
+
+
+def take(session: Session, one: Import, candidates: Sequence[Candidate]) -> Taken:
     """Hire and change as the rows say; again with the same rows it changes nothing. Worker scope.
 
     Compares afresh, since the register may have moved on after the preview: a row that meanwhile
     does not fit is refused, named in the result.
     """
-    tenant = register.enterprise(session, tenant_id)
-    verdicts = compare(session, tenant_id, candidates)
-    refused = [name_differs(v.candidate) for v in verdicts if v.standing is Standing.REFUSED]
-    posts_started, late = _hire(
-        session, tenant, import_id, [v.candidate for v in verdicts if v.standing is Standing.NEW]
-    )
+    tenant = register.enterprise(session, one.tenant_id)
+    verdicts = compare(session, one, candidates)
+    refused = [v.fault for v in verdicts if v.fault]
+    posts_started, late = _hire(session, tenant, one.id, [v.candidate for v in verdicts if v.standing is Standing.NEW])
     moved = [v for v in verdicts if v.standing is Standing.CHANGED]
-    posts_moved = _change(session, tenant_id, moved)
+    posts_moved = _change(session, one.tenant_id, moved)
     announce(session, tenant, posts_started, posts_moved)
-    return Taken(len(posts_started), len(moved), (*refused, *late))
+    return Taken({"added": len(posts_started), "changed": len(moved)}, (*refused, *late))
 
 
 def announce(
@@ -242,7 +226,7 @@ def _hire(
         "moment": clock.now(),
     }
     posts, refused = session.execute(HIRE_PEOPLE, values).one()
-    return list(Counter(posts or {}).elements()), [name_differs(candidates[n - 1]) for n in refused or ()]
+    return list(Counter(posts or {}).elements()), [_name_differs(candidates[n - 1]) for n in refused or ()]
 
 
 def _employment_rows(session: Session, candidates: Sequence[Candidate]) -> Iterator[tuple[str | None, ...]]:

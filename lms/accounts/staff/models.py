@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, PrimaryKeyConstraint, String
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Integer, PrimaryKeyConstraint, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lms.core.db import Base
+from lms.core.imports.models import FaultColumns, ImportColumns
 
 
-class Import(Base):
-    """One uploaded roster. ``chunks_done`` moves in the transaction that took the chunk over."""
+class Import(ImportColumns, Base):
+    """One uploaded roster."""
 
     __tablename__ = "accounts_import"
     __table_args__ = (
@@ -27,34 +27,27 @@ class Import(Base):
     )
 
     id: Mapped[uuid.UUID] = mapped_column(unique=True)
-    tenant_id: Mapped[uuid.UUID]
     file_name: Mapped[str] = mapped_column(String(200))
     kind: Mapped[str] = mapped_column(String(4))
     sha256: Mapped[str] = mapped_column(String(64))
     state: Mapped[str] = mapped_column(String(20))
     refusal_code: Mapped[str | None] = mapped_column(String(40))
-    refusal_data: Mapped[dict[str, Any]]
-    rows_total: Mapped[int]
-    rows_new: Mapped[int]
-    rows_unchanged: Mapped[int]
+    rows_total: Mapped[int] = mapped_column(Integer)
+    rows_new: Mapped[int] = mapped_column(Integer)
+    rows_unchanged: Mapped[int] = mapped_column(Integer)
     rows_changed: Mapped[int]
-    rows_bad: Mapped[int]
-    chunks_total: Mapped[int]
-    chunks_done: Mapped[int]
+    rows_bad: Mapped[int] = mapped_column(Integer)
+    chunks_total: Mapped[int] = mapped_column(Integer)
+    chunks_done: Mapped[int] = mapped_column(Integer)
     people_added: Mapped[int]
     people_changed: Mapped[int]
-    job_id: Mapped[uuid.UUID]
-    created_by: Mapped[uuid.UUID | None]
     created_by_name: Mapped[str] = mapped_column(String(60))
-    created_at: Mapped[datetime]
-    finished_at: Mapped[datetime | None]
     codes_taken_at: Mapped[datetime | None]
     codes_taken_by_name: Mapped[str | None] = mapped_column(String(60))
-    files_forgotten_at: Mapped[datetime | None]
 
 
-class ImportFault(Base):
-    """One thing wrong in one cell. Holds no number and no name of a person."""
+class ImportFault(FaultColumns, Base):
+    """One thing wrong in one cell of a roster."""
 
     __tablename__ = "accounts_import_fault"
     __table_args__ = (
@@ -62,9 +55,7 @@ class ImportFault(Base):
         ForeignKeyConstraint(["tenant_id", "import_id"], ["accounts_import.tenant_id", "accounts_import.id"]),
     )
 
-    tenant_id: Mapped[uuid.UUID]
-    import_id: Mapped[uuid.UUID]
-    row_number: Mapped[int]
+    row_number: Mapped[int] = mapped_column(Integer)
     column_name: Mapped[str] = mapped_column(String(20))
     code: Mapped[str] = mapped_column(String(30))
     shown: Mapped[str] = mapped_column(String(80))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ARRAY, Uuid, any_, insert, literal, select, text, update
+from sqlalchemy import ARRAY, Uuid, any_, literal, select, text, update
 from sqlalchemy.orm import Session
 
 from lms.accounts import operations as accounts
@@ -23,38 +22,24 @@ from lms.accounts.staff.access import access_employment, access_import, tenant_o
 from lms.accounts.staff.errors import (
     AlreadyLeft,
     CodesTaken,
-    ImportNotReady,
     LeavingTooEarly,
     NobodyToActivate,
-    NothingToImport,
     ReasonMissing,
 )
-from lms.accounts.staff.models import Import, ImportedEmployment
-from lms.core import audit, clock, jobs, queue
+from lms.accounts.staff.models import ImportedEmployment
+from lms.accounts.staff.rosters import ROSTERS
+from lms.core import audit, clock
 from lms.core.access import Actor
 from lms.core.errors import NotFound
-from lms.core.i18n import gettext as _
+from lms.core.imports import operations as imports
+from lms.core.imports.errors import ImportNotReady
 from lms.core.services import services_of
 
-CHECK = "staff.check"
-IMPORT = "staff.import"
 EXPORT = "staff.export"
-BAD_ROWS = "staff.bad_rows"
 MIN_REASON_CHARS = 4
 CODES_AT_ONCE = 1_000
-MAX_FILE_NAME_CHARS = 120
 
 SEALED_ID_NUMBER = text("select person_id, sealed from accounts_sealed_id_number(:employment)")
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A roster that passed the guard and stands sealed in storage under ``import_id``."""
-
-    import_id: uuid.UUID
-    file_name: str
-    kind: str
-    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,84 +52,19 @@ class Handout:
     code: str
 
 
-def safe_file_name(name: str) -> str:
-    """Return the last part of a file name, printable and bounded; paths are what the sender likes."""
-    last = name.replace("\\", "/").rsplit("/", 1)[-1]
-    shown = "".join(sign for sign in last if sign.isprintable()).strip(" .")
-    return shown[-MAX_FILE_NAME_CHARS:] or "roster"
-
-
-def digest_of(data: bytes) -> str:
-    """Return the SHA-256 of an upload, by which its file is told apart."""
-    return hashlib.sha256(data).hexdigest()
-
-
-def add_import(session: Session, actor: Actor, upload: Upload) -> None:
-    """Record an upload and queue its check."""
-    job_id = jobs.start(session, actor, CHECK, _("校验花名册：%(name)s", name=upload.file_name))
-    zeros = ("rows_total", "rows_new", "rows_unchanged", "rows_changed", "rows_bad", "chunks_total", "chunks_done")
-    session.execute(
-        insert(Import).values(
-            id=upload.import_id,
-            tenant_id=tenant_of(actor),
-            file_name=upload.file_name,
-            kind=upload.kind,
-            sha256=upload.sha256,
-            state="checking",
-            refusal_data={},
-            **dict.fromkeys(zeros, 0),
-            people_added=0,
-            people_changed=0,
-            job_id=job_id,
-            created_by=actor.person_id,
-            created_by_name=actor.display_name[:60],
-            created_at=clock.now(),
-        )
-    )
-    audit.record(
-        session,
-        actor,
-        "accounts.import.uploaded",
-        subject_type="import",
-        subject_id=upload.import_id,
-        data={"file_name": upload.file_name, "sha256": upload.sha256},
-    )
-    queue.enqueue(session, CHECK, import_id=str(upload.import_id), lock=f"staff.import:{upload.import_id}")
+def add_import(session: Session, actor: Actor, upload: imports.Upload) -> None:
+    """Record a roster that stands sealed in storage, and queue its check."""
+    imports.add(session, actor, ROSTERS, upload)
 
 
 def confirm_import(session: Session, actor: Actor, import_id: uuid.UUID) -> None:
     """Let the good rows be taken over by a job. Raises NotFound, ImportNotReady, NothingToImport."""
-    row = access_import(session, actor, import_id, lock=True)
-    if row.state != "ready":
-        raise ImportNotReady
-    good = row.rows_total - row.rows_bad
-    if not good:
-        raise NothingToImport
-    job_id = jobs.start(session, actor, IMPORT, _("导入花名册：%(name)s", name=row.file_name), total=good)
-    row.state, row.job_id = "importing", job_id
-    _audit_import(session, actor, "confirmed", row)
-    queue.enqueue(session, IMPORT, import_id=str(import_id), lock=f"staff.import:{import_id}")
+    imports.confirm(session, actor, ROSTERS, access_import(session, actor, import_id, lock=True))
 
 
 def cancel_import(session: Session, actor: Actor, import_id: uuid.UUID) -> None:
-    """Stop an import; a running one stops after its present chunk, and what it has done stays.
-
-    Raises NotFound, ImportNotReady when there is nothing to stop.
-    """
-    row = access_import(session, actor, import_id, lock=True)
-    if row.state not in {"checking", "ready", "importing"}:
-        raise ImportNotReady
-    row.state, row.finished_at = "cancelled", clock.now()
-    jobs.report(session, row.job_id, state=jobs.JobState.FAILED, message=_("已取消"))
-    _audit_import(session, actor, "cancelled", row)
-
-
-def _audit_import(session: Session, actor: Actor, deed: str, row: Import) -> None:
-    data = {"state": row.state, "rows_total": row.rows_total, "rows_bad": row.rows_bad}
-    audit.record(
-        session, actor, f"accounts.import.{deed}", subject_type="import", subject_id=row.id, data=data,
-        tenant_id=row.tenant_id,
-    )  # fmt: skip
+    """Stop an import; what it has done stays. Raises NotFound, ImportNotReady when there is nothing to stop."""
+    imports.cancel(session, actor, ROSTERS, access_import(session, actor, import_id, lock=True))
 
 
 def take_codes(session: Session, actor: Actor, import_id: uuid.UUID) -> list[Handout]:

@@ -14,16 +14,10 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from lms.accounts.models import Employment, Post
 from lms.accounts.sign_in.models import Account
-from lms.accounts.staff import staging
-from lms.accounts.staff.models import Import, ImportedEmployment, ImportFault
-from lms.accounts.staff.rules import Candidate
-from lms.accounts.staff.texts import COLUMN_TEXTS, fault_text
+from lms.accounts.staff.models import Import, ImportedEmployment
 from lms.core.paging import Page, paginate
-from lms.core.services import services_of
-from lms.core.storage import ObjectMissing
 
 MAX_SEARCH_CHARS = 60
-PREVIEW_ROWS = 8
 EXPORT_FETCH_ROWS = 5_000
 
 
@@ -239,75 +233,6 @@ def running_import(session: Session, tenant_id: uuid.UUID) -> Import | None:
         .limit(1)
     )
     return session.scalars(query).first()
-
-
-@dataclass(frozen=True, slots=True)
-class FaultRow:
-    """One fault as the preview lists it."""
-
-    row: int
-    column: str
-    code: str
-    text: str
-
-
-def _fault(row: Any) -> FaultRow:
-    return FaultRow(
-        row.row_number, str(COLUMN_TEXTS[row.column_name]), row.code, fault_text(row.code, row.shown, row.hint)
-    )
-
-
-def fault_page(session: Session, one: Import, *, column: str, code: str, cursor: str | None) -> Page[FaultRow]:
-    """Return one page of the faults by row, of one column or kind when given. Raises BadCursor."""
-    query = select(ImportFault).where(ImportFault.tenant_id == one.tenant_id, ImportFault.import_id == one.id)
-    if column:
-        query = query.where(ImportFault.column_name == column)
-    if code:
-        query = query.where(ImportFault.code == code)
-    page = paginate(
-        session,
-        query,
-        keys=(ImportFault.row_number.expression, ImportFault.column_name.expression, ImportFault.code.expression),
-        key_of=lambda row: (row.row_number, row.column_name, row.code),
-        cursor=cursor,
-    )
-    return page.map(_fault)
-
-
-def fault_counts(session: Session, one: Import) -> list[tuple[str, int]]:
-    """Return (code, count) of the faults, the most frequent first."""
-    rows = session.execute(
-        select(ImportFault.code, func.count())
-        .where(ImportFault.tenant_id == one.tenant_id, ImportFault.import_id == one.id)
-        .group_by(ImportFault.code)
-        .order_by(func.count().desc(), ImportFault.code)
-    )
-    return [(code, count) for code, count in rows]
-
-
-def reasons_by_row(session: Session, tenant_id: uuid.UUID, import_id: uuid.UUID) -> dict[int, str]:
-    """Return all that is wrong with each bad row, column by column."""
-    rows = session.scalars(
-        select(ImportFault)
-        .where(ImportFault.tenant_id == tenant_id, ImportFault.import_id == import_id)
-        .order_by(ImportFault.row_number, ImportFault.column_name)
-    )
-    reasons: dict[int, str] = {}
-    for row in rows:
-        found = _fault(row)
-        before = f"{reasons[found.row]}；" if found.row in reasons else ""
-        reasons[found.row] = f"{before}{found.column}：{found.text}"
-    return reasons
-
-
-def first_good_rows(session: Session, one: Import) -> list[Candidate]:
-    """Return the first good rows for the preview; none once the files are gone."""
-    if one.state not in {"ready", "importing"} or not one.chunks_total:
-        return []
-    try:
-        return staging.good(services_of(session), one.id, 0)[:PREVIEW_ROWS]
-    except ObjectMissing:
-        return []
 
 
 def brought_waiting(session: Session, one: Import) -> int:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from lms.accounts.staff import import_views, operations, tasks, views
 from lms.accounts.staff.access import P
 from lms.accounts.staff.blueprint import bp
+from lms.accounts.staff.rosters import ROSTERS
 from lms.core.access import Role
 from lms.core.i18n import lazy_gettext as _
+from lms.core.imports import registration
 from lms.core.services import Kernel, NavItem
 
 # The views hang themselves on the blueprint when they are imported.
@@ -16,10 +18,7 @@ VIEWS = (views, import_views)
 def register(kernel: Kernel) -> None:
     """Register the pages of staff and imports, their jobs and permissions."""
     kernel.blueprints.append(bp)
-    kernel.task(operations.CHECK, tasks.check)
-    kernel.task(operations.IMPORT, tasks.take_over)
     kernel.task(operations.EXPORT, tasks.export_staff)
-    kernel.task(operations.BAD_ROWS, tasks.write_bad_rows)
-    kernel.ticker("staff.forget_files", tasks.forget_old_files, every_s=tasks.FORGET_EVERY_S)
+    registration.register(kernel, ROSTERS)
     kernel.nav.append(NavItem("accounts_staff.staff_list", _("员工管理"), "users", P.READ, 20))
     kernel.grant(Role.ENTERPRISE_ADMIN, P.READ, P.EDIT, P.REVEAL, P.IMPORT, P.CONFIRM)

@@ -9,7 +9,7 @@ from lms.core.i18n import lazy_gettext as _
 
 
 class SheetRefused(Invalid):
-    """The file as a whole cannot be read as a table; the subclasses say why."""
+    """An uploaded list as a whole cannot be read; the subclasses, of rooms too, say why."""
 
     code = "sheet_refused"
     message = _("无法读取这个文件，请使用下载的模板填写")

@@ -1,6 +1,6 @@
 """Run as a process of its own: takes a list over and kills itself while its n-th transaction commits.
 
-python -m tests.certs.import_and_die IMPORT_ID N
+python -m tests.import_and_die rosters|certificates IMPORT_ID N
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ import sys
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from certs.imports import tasks
+from certs.imports.earlier import EARLIER_CERTIFICATES
+from lms.accounts.staff.rosters import ROSTERS
 from lms.app import build_kernel
 from lms.core import bootstrap
+from lms.core.imports.taking import take_over
 from lms.core.settings import load_settings
 
 
-def main(import_id: str, fatal: int) -> None:
+def main(kind: str, import_id: str, fatal: int) -> None:
     services = bootstrap.build_services(load_settings(), build_kernel(), login="jobs")
     commits: list[int] = []
 
@@ -29,8 +31,11 @@ def main(import_id: str, fatal: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     event.listen(Session, "before_commit", on_commit)
-    tasks.take_over(services, import_id=import_id)
+    if kind == "rosters":
+        take_over(ROSTERS, services, import_id=import_id)
+    else:
+        take_over(EARLIER_CERTIFICATES, services, import_id=import_id)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))

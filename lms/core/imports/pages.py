@@ -1,0 +1,37 @@
+"""What the pages of every kind of import do alike."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from urllib.parse import urlencode
+
+from flask import Response, current_app, render_template, request
+from sqlalchemy.orm import Session
+
+from lms.core import jobs
+from lms.core.imports import queries
+from lms.core.imports.kinds import C, I, ImportKind
+from lms.core.spreadsheets.errors import refusal_text
+
+
+def shown(session: Session, kind: ImportKind[I, C], one: I, address: str) -> dict[str, object]:
+    """Return what the template of an import at ``address`` shows of its job, refusal and faults. Raises BadCursor."""
+    kept = {"column": request.args.get("column", ""), "code": request.args.get("code", "")}
+    faults = queries.fault_page(session, kind, one, **kept, cursor=request.args.get("cursor"))
+    return {
+        **kept,
+        "one": one,
+        "job": jobs.access_job(session, one.job_id),
+        "refusal": refusal_text(one.refusal_code, one.refusal_data) if one.refusal_code else "",
+        "faults": replace(faults, url=lambda cursor: f"{address}?{urlencode({**kept, 'cursor': cursor or ''})}#faults"),
+        "counts": queries.fault_counts(session, kind, one),
+        "columns": [(name, str(kind.words.columns[name])) for name in kind.columns],
+    }
+
+
+def progress(session: Session, kind: ImportKind[I, C], template: str, one: I) -> Response:
+    """Return how far the job is; once it is over the page loads itself again."""
+    response = current_app.make_response(render_template(template, one=one, job=jobs.access_job(session, one.job_id)))
+    if one.state not in {"checking", *kind.busy_states}:
+        response.headers["HX-Refresh"] = "true"
+    return response
