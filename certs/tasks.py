@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from certs.adapters.sheets import write_list
 from certs.labels import EXPORT_HEADS, EXPORT_ORIGINS, EXPORT_STATES
 from certs.queries import CertificateView, Filter, all_certificates
-from lms.core import audit, clock, jobs, queue
+from lms.core import audit, clock, exports, jobs, queue
 from lms.core.access import Actor
 from lms.core.i18n import gettext as _
 from lms.core.services import Services
@@ -39,18 +39,7 @@ def export(services: Services, *, job_id: str, wanted: dict[str, Any]) -> None:
             count = write_list(
                 path, EXPORT_HEADS, map(_row, all_certificates(session, Filter.from_data(wanted), today))
             )
-        key = f"exports/{uuid.uuid4()}.xlsx"
-        services.storage.put(key, path)
-    with services.db.transaction(WORKER_SCOPE) as session:
-        jobs.report(
-            session,
-            uuid.UUID(job_id),
-            state=jobs.JobState.DONE,
-            done=count,
-            total=count,
-            object_key=key,
-            file_name=f"certificates-{today:%Y%m%d}.xlsx",
-        )
+        exports.publish(services, uuid.UUID(job_id), path, count, f"certificates-{today:%Y%m%d}.xlsx")
 
 
 def _row(view: CertificateView) -> list[str]:

@@ -6,7 +6,7 @@ import uuid
 
 from exams.bank import queries, rules
 from exams.bank.adapters import sheets
-from lms.core import jobs
+from lms.core import exports
 from lms.core.services import Services
 from lms.core.tenancy import WORKER_SCOPE
 
@@ -16,15 +16,4 @@ def export_bank(services: Services, *, job_id: str, bank_code: str) -> None:
     with services.db.transaction(WORKER_SCOPE, read_only=True) as session:
         live = queries.live_questions(session, bank_code).values()
     documents = [rules.to_document(one.draft) for one in live]
-    key = f"exports/{uuid.uuid4()}.xlsx"
-    services.storage.put(key, sheets.write_xlsx(documents))
-    with services.db.transaction(WORKER_SCOPE) as session:
-        jobs.report(
-            session,
-            uuid.UUID(job_id),
-            state=jobs.JobState.DONE,
-            done=len(documents),
-            total=len(documents),
-            object_key=key,
-            file_name=f"{bank_code}.xlsx",
-        )
+    exports.publish(services, uuid.UUID(job_id), sheets.write_xlsx(documents), len(documents), f"{bank_code}.xlsx")

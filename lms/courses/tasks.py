@@ -10,7 +10,7 @@ import xlsxwriter
 from sqlalchemy import select
 
 from lms.accounts import api as accounts
-from lms.core import jobs, notify
+from lms.core import exports, notify
 from lms.core.services import Services
 from lms.core.tenancy import WORKER_SCOPE
 from lms.courses.assignments import rules
@@ -112,7 +112,7 @@ def export_people(services: Services, *, job_id: str, tenant_id: str, assignment
 
 
 def _finish(services: Services, job_id: str, file_name: str, heads: list[str], rows: Iterable[list[object]]) -> None:
-    """Store the spreadsheet under the job's own key, so that a second run replaces the first."""
+    """Write the spreadsheet, figures as figures, and hand it over."""
     buffer = io.BytesIO()
     # A cell that begins like a formula stays text: names come from spreadsheets of others.
     book = xlsxwriter.Workbook(buffer, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
@@ -125,8 +125,4 @@ def _finish(services: Services, job_id: str, file_name: str, heads: list[str], r
     sheet.set_column(1, len(heads), 16)
     sheet.freeze_panes(1, 0)
     book.close()
-    key = f"exports/{job_id}.xlsx"
-    services.storage.put(key, buffer.getvalue())
-    with services.db.transaction(WORKER_SCOPE) as session:
-        over = {"state": jobs.JobState.DONE, "done": count, "total": count}
-        jobs.report(session, uuid.UUID(job_id), **over, object_key=key, file_name=file_name)
+    exports.publish(services, uuid.UUID(job_id), buffer.getvalue(), count, file_name)

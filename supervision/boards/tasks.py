@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session
 
 import lms.accounts.api as accounts
 from lms.accounts.api import Region
-from lms.core import jobs, queue
+from lms.core import exports, jobs, queue
 from lms.core.access import Actor
 from lms.core.i18n import gettext as _
 from lms.core.services import Services
-from lms.core.tenancy import WORKER_SCOPE, Scope, ScopeRole
+from lms.core.tenancy import Scope, ScopeRole
 from supervision.boards import queries
 from supervision.boards.adapters import sheets
 from supervision.boards.queries import Filter
@@ -62,18 +62,9 @@ def export_board(services: Services, *, job_id: str, wanted: dict[str, Any], sco
         lines = queries.all_enterprises(session, chosen, MAX_LINES)
         regions = {one.code: one.name for one in accounts.regions_under(session, chosen.lo, chosen.hi, "county")}
         industries = {code: name for code, name, _english in accounts.industries(session)}
-    key = f"exports/{uuid.uuid4()}.xlsx"
-    services.storage.put(key, sheets.write_enterprises(lines, regions, industries, CLASSES))
-    with services.db.transaction(WORKER_SCOPE) as session:
-        jobs.report(
-            session,
-            uuid.UUID(job_id),
-            state=jobs.JobState.DONE,
-            done=len(lines),
-            total=len(lines),
-            object_key=key,
-            file_name=f"figures-{chosen.lo}-{(chosen.month or chosen.period_to).isoformat()[:7]}.xlsx",
-        )
+    workbook = sheets.write_enterprises(lines, regions, industries, CLASSES)
+    file_name = f"figures-{chosen.lo}-{(chosen.month or chosen.period_to).isoformat()[:7]}.xlsx"
+    exports.publish(services, uuid.UUID(job_id), workbook, len(lines), file_name)
 
 
 def _filter(raw: dict[str, Any]) -> Filter:
