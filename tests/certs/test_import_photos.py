@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import io
+import struct
+import zipfile
 from datetime import timedelta
 from pathlib import Path
 
@@ -94,6 +97,27 @@ def test_a_bad_photo_is_named_and_its_row_refused(
     import_id = desk.upload(list_bytes(tmp_path, earlier(1, 照片文件名="p.jpg")), photos=album(files))
     queue_worker.drain()
     assert desk.faults(import_id) == {(2, "photo", code)}
+
+
+def _beginning_at(offset: int) -> bytes:
+    """Return an album whose directory says that its only photo begins there."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        entry = zipfile.ZipInfo("p.jpg")
+        entry.extra = struct.pack("<HHQ", 1, 8, offset)
+        archive.writestr(entry, picture())
+    data = buffer.getvalue()
+    place = data.index(b"PK\x01\x02") + 42
+    return data[:place] + b"\xff" * 4 + data[place + 4 :]
+
+
+@pytest.mark.parametrize("offset", [10**6, 2**63 + 5])
+def test_a_photo_that_begins_outside_its_archive_is_named(
+    desk: ImportDesk, queue_worker: Worker, tmp_path: Path, offset: int
+) -> None:
+    import_id = desk.upload(list_bytes(tmp_path, earlier(1, 照片文件名="p.jpg")), photos=_beginning_at(offset))
+    queue_worker.drain()
+    assert desk.faults(import_id) == {(2, "photo", "photo_unreadable")}
 
 
 def test_an_archive_with_a_lying_or_endless_directory_is_refused(desk: ImportDesk, tmp_path: Path) -> None:

@@ -14,8 +14,14 @@ from PIL import Image
 from certs.errors import PhotosRefused
 from certs.imports.limits import Limits
 from lms.core.faces.api import ImageRefused, decode_picture
+from lms.core.spreadsheets.guard import BAD_DIRECTORY, ZIP
 
-ZIP = b"PK\x03\x04"
+BAD_ENTRY = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError),
+    # A name in no UTF-8; a beginning before the archive, or beyond all that a computer can hold.
+    *(ValueError, OverflowError),
+)
+"""How zipfile refuses an entry of an archive in memory."""
 END_RECORD = b"PK\x05\x06"
 SECOND_END = b"PK\x06\x07"
 DIRECTORY_ENTRY_BYTES = 400
@@ -85,7 +91,7 @@ class Album:
         try:
             with self._archive.open(entry) as file:
                 data = file.read(limit + 1)
-        except (zipfile.BadZipFile, OSError, EOFError, ValueError, zlib.error, NotImplementedError):
+        except BAD_ENTRY:
             raise PhotoRefused("photo_unreadable") from None
         if len(data) > limit:
             raise PhotoRefused("photo_large")
@@ -127,7 +133,7 @@ def _opened(data: bytes, limits: Limits) -> zipfile.ZipFile:
         raise PhotosRefused(limit=limits.max_photos)
     try:
         return zipfile.ZipFile(io.BytesIO(data))
-    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError):
+    except BAD_DIRECTORY:
         raise PhotosRefused(limit=limits.max_photos) from None
 
 

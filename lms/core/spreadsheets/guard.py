@@ -22,6 +22,8 @@ from lms.core.spreadsheets.errors import (
 )
 
 ZIP = b"PK\x03\x04"
+BAD_DIRECTORY = (zipfile.BadZipFile, UnicodeDecodeError, NotImplementedError)
+"""How zipfile refuses a directory in memory: damaged, with a name in no UTF-8, of an unknown version."""
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 # The directory of an OLE file names its streams in UTF-16; a locked workbook has this one.
 ENCRYPTED_STREAM = "EncryptedPackage".encode("utf-16-le")
@@ -77,8 +79,7 @@ def check_workbook(data: bytes, limits: Unpacking) -> None:
     """Raise a SheetRefused unless the archive is a workbook that a reader may lay out in memory."""
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
-    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError):
-        # The last is how zipfile refuses an entry of a version of the format that it does not know.
+    except BAD_DIRECTORY:
         raise CorruptFile from None
     entries = archive.infolist()
     limit_mb = limits.max_unpacked_bytes >> 20
