@@ -32,10 +32,10 @@ from certs.status import lists as status_lists
 from lms.accounts.faces import checking
 from lms.accounts.faces import operations as faces
 from lms.accounts.sign_in.loading import StoredSessions
-from lms.accounts.staff import operations as staff
 from lms.accounts.staff.rosters import ROSTERS
 from lms.core import dbadmin, ids
 from lms.core.access import SYSTEM, Actor, Role
+from lms.core.imports import operations as imports
 from lms.core.imports.checking import check
 from lms.core.imports.parts import SOURCE
 from lms.core.imports.taking import take_over
@@ -105,10 +105,10 @@ def _import(instance: Instance, tenant_id: uuid.UUID, data: bytes) -> None:
     actor, upload = tenant_actor(tenant_id, Role.ENTERPRISE_ADMIN), upload_of(ROSTERS, data, "roster.xlsx")
     ROSTERS.parts(instance.web, upload.import_id).put(SOURCE, data)
     with instance.web.db.transaction(actor.scope) as session:
-        staff.add_import(session, actor, upload)
+        imports.add(session, actor, ROSTERS, upload)
     check(ROSTERS, instance.jobs, import_id=str(upload.import_id))
     with instance.web.db.transaction(actor.scope) as session:
-        staff.confirm_import(session, actor, upload.import_id)
+        imports.confirm(session, actor, ROSTERS, upload.import_id)
     take_over(ROSTERS, instance.jobs, import_id=str(upload.import_id))
 
 

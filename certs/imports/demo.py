@@ -14,6 +14,7 @@ from lms.accounts.demo_cast import SCHEME
 from lms.core import clock
 from lms.core.access import Actor
 from lms.core.bootstrap import worker_conninfo
+from lms.core.imports import operations as imports
 from lms.core.imports.parts import SOURCE
 from lms.core.imports.uploads import upload_of
 from lms.core.services import Services
@@ -35,7 +36,7 @@ def make(services: Services, county: Actor, today: date) -> None:
         drain(services, worker_conninfo(services.settings))
     with clock.travelling_to(moment_of(services, today - timedelta(days=6), 10, 40)):
         with services.db.transaction(county.scope) as session:
-            operations.confirm_import(session, county, upload.import_id)
+            imports.confirm(session, county, EARLIER_CERTIFICATES, upload.import_id)
         drain(services, worker_conninfo(services.settings))
 
 

@@ -7,13 +7,13 @@ import uuid
 from sqlalchemy.orm import Session
 
 from certs.errors import SourceMissing, WithdrawReasonMissing
-from certs.imports.access import access_import
 from certs.imports.earlier import EARLIER_CERTIFICATES
 from lms.core import clock, jobs
 from lms.core.access import Actor
 from lms.core.errors import Forbidden
 from lms.core.i18n import gettext as _
 from lms.core.imports import operations as imports
+from lms.core.imports.access import access_import
 from lms.core.imports.errors import ImportNotReady, NothingToImport
 from lms.core.tenancy import ALL
 
@@ -56,22 +56,12 @@ def add_import(
     imports.add(session, actor, EARLIER_CERTIFICATES, upload, own, told={"source_system": source_system})
 
 
-def confirm_import(session: Session, actor: Actor, import_id: uuid.UUID) -> None:
-    """Let the good rows be taken over by a job. Raises NotFound, ImportNotReady, NothingToImport."""
-    imports.confirm(session, actor, EARLIER_CERTIFICATES, access_import(session, actor, import_id, lock=True))
-
-
-def cancel_import(session: Session, actor: Actor, import_id: uuid.UUID) -> None:
-    """Stop an import; what it has entered stays. Raises NotFound, ImportNotReady when there is nothing to stop."""
-    imports.cancel(session, actor, EARLIER_CERTIFICATES, access_import(session, actor, import_id, lock=True))
-
-
 def withdraw_import(session: Session, actor: Actor, import_id: uuid.UUID, reason: str) -> None:
     """Let a job cancel every certificate that an import brought, by a decision each; nothing is deleted.
 
     Raises NotFound, WithdrawReasonMissing, ImportNotReady, NothingToImport.
     """
-    row = access_import(session, actor, import_id, lock=True)
+    row = access_import(session, actor, EARLIER_CERTIFICATES, import_id, lock=True)
     reason = reason.strip()
     if len(reason) not in REASON_CHARS:
         raise WithdrawReasonMissing

@@ -12,7 +12,6 @@ from flask.typing import ResponseReturnValue
 from certs.access import P
 from certs.errors import SourceMissing, WithdrawReasonMissing
 from certs.imports import operations, queries, texts
-from certs.imports.access import access_import
 from certs.imports.adapters.photos import check_photos
 from certs.imports.earlier import EARLIER_CERTIFICATES
 from certs.imports.limits import limits
@@ -23,10 +22,11 @@ from lms.core import clock, jobs, queue, web
 from lms.core.errors import Forbidden, TooLarge
 from lms.core.i18n import gettext as _
 from lms.core.i18n import in_language
+from lms.core.imports import operations as imports
 from lms.core.imports import pages, uploads
-from lms.core.imports import queries as imports
-from lms.core.imports.operations import Upload, ask_for_bad_rows
+from lms.core.imports.access import access_import
 from lms.core.imports.parts import SOURCE
+from lms.core.imports.queries import first_good_rows
 from lms.core.pages import download
 from lms.core.spreadsheets import files
 from lms.core.spreadsheets.errors import EmptyFile, SheetRefused
@@ -102,7 +102,7 @@ def upload() -> ResponseReturnValue:
     return redirect(url_for(".one", import_id=upload.import_id))
 
 
-def _read_upload() -> tuple[tuple[str, str, Upload], dict[str, bytes]]:
+def _read_upload() -> tuple[tuple[str, str, imports.Upload], dict[str, bytes]]:
     """Return source, name of the photos and list with their content. Raises REFUSALS."""
     bounds = limits()
     uploads.require_size(bounds.max_upload_bytes + bounds.max_photos_bytes)
@@ -158,8 +158,8 @@ def one(import_id: uuid.UUID) -> ResponseReturnValue:
 
 def _page(import_id: uuid.UUID, refusal: str = "") -> str:
     session = web.db()
-    found = access_import(session, web.actor(), import_id)
-    preview = imports.first_good_rows(session, EARLIER_CERTIFICATES, found)
+    found = access_import(session, web.actor(), EARLIER_CERTIFICATES, import_id)
+    preview = first_good_rows(session, EARLIER_CERTIFICATES, found)
     if preview:
         web.note_personal_read("import", import_id, fields=["name", "id_number_masked"])
     shown = pages.shown(session, EARLIER_CERTIFICATES, found, url_for(".one", import_id=import_id))
@@ -177,15 +177,14 @@ def _page(import_id: uuid.UUID, refusal: str = "") -> str:
 @web.requires(P.IMPORT)
 def progress(import_id: uuid.UUID) -> ResponseReturnValue:
     """Show how far the job is; once it is over the page loads itself again."""
-    found = access_import(web.db(), web.actor(), import_id)
-    return pages.progress(web.db(), EARLIER_CERTIFICATES, "certs/_import_progress.html", found)
+    return pages.progress(EARLIER_CERTIFICATES, import_id, "certs/_import_progress.html")
 
 
 @blueprint.post("/<uuid:import_id>/confirm")
 @web.requires(P.IMPORT)
 def confirm(import_id: uuid.UUID) -> ResponseReturnValue:
     """Take the good rows over."""
-    operations.confirm_import(web.db(), web.actor(), import_id)
+    imports.confirm(web.db(), web.actor(), EARLIER_CERTIFICATES, import_id)
     return redirect(url_for(".one", import_id=import_id))
 
 
@@ -193,7 +192,7 @@ def confirm(import_id: uuid.UUID) -> ResponseReturnValue:
 @web.requires(P.IMPORT)
 def cancel(import_id: uuid.UUID) -> ResponseReturnValue:
     """Stop an import."""
-    operations.cancel_import(web.db(), web.actor(), import_id)
+    imports.cancel(web.db(), web.actor(), EARLIER_CERTIFICATES, import_id)
     flash(_("已取消导入；已经登记的证书保留"), "info")
     return redirect(url_for(".one", import_id=import_id))
 
@@ -213,6 +212,5 @@ def withdraw(import_id: uuid.UUID) -> ResponseReturnValue:
 @web.requires(P.IMPORT)
 def bad_rows(import_id: uuid.UUID) -> ResponseReturnValue:
     """Write the bad rows with their reasons to a file by a job."""
-    session, actor = web.db(), web.actor()
-    job_id = ask_for_bad_rows(session, actor, EARLIER_CERTIFICATES, access_import(session, actor, import_id))
+    job_id = imports.ask_for_bad_rows(web.db(), web.actor(), EARLIER_CERTIFICATES, import_id)
     return redirect(url_for("core.job", job_id=job_id))

@@ -39,10 +39,10 @@ from lms.accounts.models import Employment, TenantKind
 from lms.accounts.sign_in import operations as sign_in
 from lms.accounts.sign_in.models import Account
 from lms.accounts.sign_in.roles import grant_role
-from lms.accounts.staff import operations as staff
 from lms.accounts.staff.rosters import ROSTERS
 from lms.core import audit, clock
 from lms.core.access import SYSTEM, Actor, Role
+from lms.core.imports import operations as imports
 from lms.core.imports.checking import check
 from lms.core.imports.parts import SOURCE
 from lms.core.imports.taking import take_over
@@ -282,10 +282,10 @@ def _import_roster(services: Services, admin: Actor, planned: PlannedEnterprise)
     upload = upload_of(ROSTERS, data, "员工花名册.csv")
     ROSTERS.parts(services, upload.import_id).put(SOURCE, data)
     with services.db.transaction(admin.scope) as session:
-        staff.add_import(session, admin, upload)
+        imports.add(session, admin, ROSTERS, upload)
     check(ROSTERS, services, import_id=str(upload.import_id))
     with services.db.transaction(admin.scope) as session:
-        staff.confirm_import(session, admin, upload.import_id)
+        imports.confirm(session, admin, ROSTERS, upload.import_id)
     take_over(ROSTERS, services, import_id=str(upload.import_id))
 
 

@@ -8,11 +8,8 @@ from enum import StrEnum
 from sqlalchemy.orm import Session
 
 from lms.accounts.models import Employment
-from lms.accounts.staff.models import Import
-from lms.accounts.staff.rosters import ROSTERS
 from lms.core.access import Actor
 from lms.core.errors import NotFound
-from lms.core.imports import queries as imports
 
 
 class P(StrEnum):
@@ -30,11 +27,6 @@ def tenant_of(actor: Actor) -> uuid.UUID:
     if actor.tenant_id is None:
         raise NotFound
     return actor.tenant_id
-
-
-def access_import(session: Session, actor: Actor, import_id: uuid.UUID, *, lock: bool = False) -> Import:
-    """Return an import of the actor's own organisation. Raises NotFound."""
-    return imports.access_import(session, ROSTERS, tenant_of(actor), import_id, lock=lock)
 
 
 def access_employment(session: Session, actor: Actor, employment_id: uuid.UUID) -> Employment:

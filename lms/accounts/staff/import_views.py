@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from lms.accounts import queries as register
 from lms.accounts.staff import operations, queries, texts
-from lms.accounts.staff.access import P, access_import, tenant_of
+from lms.accounts.staff.access import P, tenant_of
 from lms.accounts.staff.blueprint import bp
 from lms.accounts.staff.limits import limits
 from lms.accounts.staff.rosters import ROSTERS
@@ -21,10 +21,11 @@ from lms.core import web
 from lms.core.errors import TooLarge
 from lms.core.i18n import gettext as _
 from lms.core.i18n import in_language
+from lms.core.imports import operations as imports
 from lms.core.imports import pages, uploads
-from lms.core.imports import queries as imports
-from lms.core.imports.operations import ask_for_bad_rows
+from lms.core.imports.access import access_import
 from lms.core.imports.parts import SOURCE
+from lms.core.imports.queries import first_good_rows
 from lms.core.imports.texts import STATE_TEXTS
 from lms.core.pages import download
 from lms.core.spreadsheets import files
@@ -68,7 +69,7 @@ def upload() -> ResponseReturnValue:
     except (SheetRefused, TooLarge) as refusal:
         return _start_page(refusal.text(), refusal.status)
     with uploads.sealed(ROSTERS, web.services(), given.import_id, {SOURCE: data}), web.transaction() as session:
-        operations.add_import(session, web.actor(), given)
+        imports.add(session, web.actor(), ROSTERS, given)
     return redirect(url_for(".import_page", import_id=given.import_id))
 
 
@@ -94,8 +95,8 @@ def template() -> ResponseReturnValue:
 def import_page(import_id: uuid.UUID) -> ResponseReturnValue:
     """Show an import in the state that it is in: progress, preview or result."""
     session = web.db()
-    one = access_import(session, web.actor(), import_id)
-    preview = imports.first_good_rows(session, ROSTERS, one)
+    one = access_import(session, web.actor(), ROSTERS, import_id)
+    preview = first_good_rows(session, ROSTERS, one)
     if preview:
         web.note_personal_read("import", import_id, fields=["name", "id_number_masked", "phone_masked"])
     return render_template(
@@ -112,15 +113,14 @@ def import_page(import_id: uuid.UUID) -> ResponseReturnValue:
 @web.requires(P.IMPORT)
 def progress(import_id: uuid.UUID) -> ResponseReturnValue:
     """Show how far the job is; once it is over the page loads itself again."""
-    one = access_import(web.db(), web.actor(), import_id)
-    return pages.progress(web.db(), ROSTERS, "accounts_staff/_progress.html", one)
+    return pages.progress(ROSTERS, import_id, "accounts_staff/_progress.html")
 
 
 @bp.post("/import/<uuid:import_id>/confirm")
 @web.requires(P.IMPORT)
 def confirm_import(import_id: uuid.UUID) -> ResponseReturnValue:
     """Take the good rows over."""
-    operations.confirm_import(web.db(), web.actor(), import_id)
+    imports.confirm(web.db(), web.actor(), ROSTERS, import_id)
     return redirect(url_for(".import_page", import_id=import_id))
 
 
@@ -128,7 +128,7 @@ def confirm_import(import_id: uuid.UUID) -> ResponseReturnValue:
 @web.requires(P.IMPORT)
 def cancel_import(import_id: uuid.UUID) -> ResponseReturnValue:
     """Stop an import."""
-    operations.cancel_import(web.db(), web.actor(), import_id)
+    imports.cancel(web.db(), web.actor(), ROSTERS, import_id)
     flash(_("已取消导入；已经导入的人员保留"), "info")
     return redirect(url_for(".import_page", import_id=import_id))
 
@@ -151,6 +151,5 @@ def reissue_codes(import_id: uuid.UUID) -> ResponseReturnValue:
 @web.requires(P.IMPORT)
 def bad_rows(import_id: uuid.UUID) -> ResponseReturnValue:
     """Write the bad rows with their reasons to a file by a job."""
-    session, actor = web.db(), web.actor()
-    job_id = ask_for_bad_rows(session, actor, ROSTERS, access_import(session, actor, import_id))
+    job_id = imports.ask_for_bad_rows(web.db(), web.actor(), ROSTERS, import_id)
     return redirect(url_for("core.job", job_id=job_id))

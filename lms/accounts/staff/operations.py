@@ -18,7 +18,7 @@ from lms.accounts.errors import BadPhone, UnknownCode
 from lms.accounts.models import Employment, Post
 from lms.accounts.sign_in.operations import activated_among, issue_activation_codes
 from lms.accounts.staff import importing
-from lms.accounts.staff.access import access_employment, access_import, tenant_of
+from lms.accounts.staff.access import access_employment, tenant_of
 from lms.accounts.staff.errors import (
     AlreadyLeft,
     CodesTaken,
@@ -31,7 +31,7 @@ from lms.accounts.staff.rosters import ROSTERS
 from lms.core import audit, clock
 from lms.core.access import Actor
 from lms.core.errors import NotFound
-from lms.core.imports import operations as imports
+from lms.core.imports.access import access_import
 from lms.core.imports.errors import ImportNotReady
 from lms.core.services import services_of
 
@@ -52,27 +52,12 @@ class Handout:
     code: str
 
 
-def add_import(session: Session, actor: Actor, upload: imports.Upload) -> None:
-    """Record a roster that stands sealed in storage, and queue its check."""
-    imports.add(session, actor, ROSTERS, upload)
-
-
-def confirm_import(session: Session, actor: Actor, import_id: uuid.UUID) -> None:
-    """Let the good rows be taken over by a job. Raises NotFound, ImportNotReady, NothingToImport."""
-    imports.confirm(session, actor, ROSTERS, access_import(session, actor, import_id, lock=True))
-
-
-def cancel_import(session: Session, actor: Actor, import_id: uuid.UUID) -> None:
-    """Stop an import; what it has done stays. Raises NotFound, ImportNotReady when there is nothing to stop."""
-    imports.cancel(session, actor, ROSTERS, access_import(session, actor, import_id, lock=True))
-
-
 def take_codes(session: Session, actor: Actor, import_id: uuid.UUID) -> list[Handout]:
     """Make the activation codes of those whom an import brought: once.
 
     Raises NotFound, ImportNotReady, CodesTaken, NobodyToActivate.
     """
-    row = access_import(session, actor, import_id, lock=True)
+    row = access_import(session, actor, ROSTERS, import_id, lock=True)
     if row.codes_taken_at:
         at = row.codes_taken_at.astimezone(ZoneInfo(services_of(session).settings.timezone))
         raise CodesTaken(at=f"{at:%Y-%m-%d %H:%M}", name=row.codes_taken_by_name)
@@ -95,7 +80,7 @@ def reissue_codes(
     Of one import, of the chosen, or of all. Raises NotFound, NobodyToActivate.
     """
     if import_id:
-        access_import(session, actor, import_id)
+        access_import(session, actor, ROSTERS, import_id)
     return _issue(session, actor, import_id=import_id, employment_ids=employment_ids)
 
 

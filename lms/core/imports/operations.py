@@ -13,6 +13,7 @@ from lms.core import audit, clock, jobs, queue
 from lms.core.access import Actor
 from lms.core.errors import Forbidden
 from lms.core.i18n import gettext as _
+from lms.core.imports.access import access_import
 from lms.core.imports.errors import ImportNotReady, NothingToImport
 from lms.core.imports.kinds import C, I, ImportKind
 
@@ -75,8 +76,9 @@ def add(
     enqueue(session, kind, kind.names.check_task, upload.import_id)
 
 
-def confirm(session: Session, actor: Actor, kind: ImportKind[I, C], row: I) -> None:
-    """Let the good rows of a locked import be taken over by a job. Raises ImportNotReady, NothingToImport."""
+def confirm(session: Session, actor: Actor, kind: ImportKind[I, C], import_id: uuid.UUID) -> None:
+    """Let the good rows be taken over by a job. Raises NotFound, ImportNotReady, NothingToImport."""
+    row = access_import(session, actor, kind, import_id, lock=True)
     if row.state != "ready":
         raise ImportNotReady
     if not row.rows_good:
@@ -85,14 +87,15 @@ def confirm(session: Session, actor: Actor, kind: ImportKind[I, C], row: I) -> N
     row.job_id = jobs.start(session, actor, kind.names.take_task, title, total=row.rows_good)
     row.state = "importing"
     record(session, actor, kind, "confirmed", row)
-    enqueue(session, kind, kind.names.take_task, row.id)
+    enqueue(session, kind, kind.names.take_task, import_id)
 
 
-def cancel(session: Session, actor: Actor, kind: ImportKind[I, C], row: I) -> None:
-    """Stop a locked import; what it has brought stays, the chunks that it is at are undone.
+def cancel(session: Session, actor: Actor, kind: ImportKind[I, C], import_id: uuid.UUID) -> None:
+    """Stop an import; what it has brought stays, the chunks that it is at are undone.
 
-    Raises ImportNotReady when there is nothing to stop.
+    Raises NotFound, ImportNotReady when there is nothing to stop.
     """
+    row = access_import(session, actor, kind, import_id, lock=True)
     if row.state not in {"checking", "ready", "importing"}:
         raise ImportNotReady
     row.state, row.finished_at = "cancelled", clock.now()
@@ -100,13 +103,17 @@ def cancel(session: Session, actor: Actor, kind: ImportKind[I, C], row: I) -> No
     record(session, actor, kind, "cancelled", row)
 
 
-def ask_for_bad_rows(session: Session, actor: Actor, kind: ImportKind[I, C], row: I) -> uuid.UUID:
-    """Queue the writing of the bad rows with their reasons; return the job to watch. Raises ImportNotReady."""
+def ask_for_bad_rows(session: Session, actor: Actor, kind: ImportKind[I, C], import_id: uuid.UUID) -> uuid.UUID:
+    """Queue the writing of the bad rows with their reasons; return the job to watch.
+
+    Raises NotFound, ImportNotReady.
+    """
+    row = access_import(session, actor, kind, import_id)
     if not row.rows_bad or row.files_forgotten_at or row.state in {"checking", "refused"}:
         raise ImportNotReady
     task = kind.names.bad_rows_task
     job_id = jobs.start(session, actor, task, _("错误行：%(name)s", name=row.file_name))
-    queue.enqueue(session, task, job_id=str(job_id), import_id=str(row.id))
+    queue.enqueue(session, task, job_id=str(job_id), import_id=str(import_id))
     return job_id
 
 

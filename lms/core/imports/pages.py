@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import replace
 from urllib.parse import urlencode
 
 from flask import Response, current_app, render_template, request
 from sqlalchemy.orm import Session
 
-from lms.core import jobs
+from lms.core import jobs, web
 from lms.core.imports import queries
+from lms.core.imports.access import access_import
 from lms.core.imports.kinds import C, I, ImportKind
 from lms.core.spreadsheets.errors import refusal_text
 
@@ -29,8 +31,10 @@ def shown(session: Session, kind: ImportKind[I, C], one: I, address: str) -> dic
     }
 
 
-def progress(session: Session, kind: ImportKind[I, C], template: str, one: I) -> Response:
-    """Return how far the job is; once it is over the page loads itself again."""
+def progress(kind: ImportKind[I, C], import_id: uuid.UUID, template: str) -> Response:
+    """Return how far the job is; once it is over the page loads itself again. Raises NotFound."""
+    session = web.db()
+    one = access_import(session, web.actor(), kind, import_id)
     response = current_app.make_response(render_template(template, one=one, job=jobs.access_job(session, one.job_id)))
     if one.state not in {"checking", *kind.busy_states}:
         response.headers["HX-Refresh"] = "true"

@@ -10,7 +10,6 @@ from typing import Any
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from lms.core.errors import NotFound
 from lms.core.imports.kinds import C, I, ImportKind
 from lms.core.imports.models import FaultColumns
 from lms.core.paging import Page, paginate
@@ -32,20 +31,11 @@ class FaultView:
 
 def import_row(session: Session, kind: ImportKind[I, C], import_id: uuid.UUID, *, lock: bool = False) -> I | None:
     """Return an import as the database has it now, for a worker."""
-    return session.scalars(_one(kind, import_id, lock=lock)).first()
+    return session.scalars(one_import(kind, import_id, lock=lock)).first()
 
 
-def access_import(
-    session: Session, kind: ImportKind[I, C], tenant_id: uuid.UUID | None, import_id: uuid.UUID, *, lock: bool = False
-) -> I:
-    """Return an import of one organisation. Raises NotFound."""
-    row = session.scalars(_one(kind, import_id, lock=lock).where(kind.imports.tenant_id == tenant_id)).first()
-    if row is None:
-        raise NotFound
-    return row
-
-
-def _one(kind: ImportKind[I, C], import_id: uuid.UUID, *, lock: bool) -> Select[I]:
+def one_import(kind: ImportKind[I, C], import_id: uuid.UUID, *, lock: bool) -> Select[I]:
+    """Return the query of an import as the database has it now, whoever it is of."""
     query = select(kind.imports).where(kind.imports.id == import_id).execution_options(populate_existing=True)
     # Locked without its key, which the rows that an unfinished chunk has brought refer to already.
     return query.with_for_update(key_share=True) if lock else query
