@@ -75,7 +75,7 @@ def open_first(pattern: str) -> Callable[[Page], None]:
     def act(page: Page) -> None:
         links = page.locator("main a[href]")
         for number in range(links.count()):
-            if re.fullmatch(pattern, links.nth(number).get_attribute("href") or ""):
+            if re.fullmatch(pattern, (links.nth(number).get_attribute("href") or "").partition("?back=")[0]):
                 links.nth(number).click()
                 page.wait_for_load_state("networkidle")
                 return

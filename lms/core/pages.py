@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,7 +20,7 @@ from werkzeug.exceptions import HTTPException
 from whitenoise import WhiteNoise
 
 from lms.core import frame, i18n, jobs, notify, web
-from lms.core.addresses import Addresses
+from lms.core.addresses import Addresses, back_to, from_here, keep_query, local_path
 from lms.core.errors import Conflict, DomainError, NotFound, Unauthenticated
 from lms.core.i18n import gettext as _
 from lms.core.storage import ObjectMissing
@@ -59,10 +60,11 @@ class Assets:
         )
 
 
-def _safe_next(target: str | None) -> str:
-    """Return where to go back to: only a path of this site."""
-    path = urlsplit(target or "").path
-    return path if path.startswith("/") and not path.startswith("//") else "/"
+def _here_again() -> str:
+    """Return the page on which the reader chose something, with its filters."""
+    referrer = urlsplit(request.referrer or "")
+    came_from = f"{referrer.path}?{referrer.query}" if referrer.netloc == request.host else ""
+    return local_path(request.form.get("next") or came_from) or "/"
 
 
 def _cookie_terms() -> dict[str, Any]:
@@ -75,7 +77,7 @@ def _cookie_terms() -> dict[str, Any]:
 @web.public
 def set_language() -> ResponseReturnValue:
     """Remember the reader's language."""
-    response = redirect(_safe_next(request.form.get("next") or request.referrer))
+    response = redirect(_here_again())
     chosen = request.form.get("language", "")
     if chosen in i18n.LANGUAGES:
         response.set_cookie(i18n.LANGUAGE_COOKIE, chosen, **_cookie_terms())
@@ -86,7 +88,7 @@ def set_language() -> ResponseReturnValue:
 @web.public
 def set_theme() -> ResponseReturnValue:
     """Remember light, dark, or as the device says."""
-    response = redirect(_safe_next(request.form.get("next") or request.referrer))
+    response = redirect(_here_again())
     chosen = request.form.get("theme", "")
     if chosen in {"light", "dark", "auto"}:
         response.set_cookie("theme", chosen, **_cookie_terms())
@@ -116,14 +118,18 @@ def job_file(job_id: Any) -> ResponseReturnValue:
     if not found.object_key:
         raise NotFound
     web.note_personal_read("export", found.id, kind=found.kind)
+    storage = web.services().storage
     try:
-        data = web.services().storage.get(found.object_key)
+        size = storage.size(found.object_key)
     except ObjectMissing:
         raise NotFound from None
-    return download(data, found.file_name or "export.xlsx")
+    # In pieces: an archive of certificates has some hundred megabytes.
+    response = download(storage.stream(found.object_key), found.file_name or "export.xlsx")
+    response.content_length = size
+    return response
 
 
-def download(data: bytes, file_name: str, mimetype: str = "application/octet-stream") -> Response:
+def download(data: bytes | Iterator[bytes], file_name: str, mimetype: str = "application/octet-stream") -> Response:
     """Answer with a file to save."""
     response = Response(data, mimetype=mimetype)
     response.headers.set("Content-Disposition", "attachment", filename=file_name)
@@ -226,6 +232,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(DBAPIError, on_database_error)
     app.register_error_handler(Exception, _on_crash)
     app.after_request(web.secure_headers)
+    app.after_request(keep_query)
     assets = Assets(DIST)
     app.jinja_env.globals.update(
         asset=assets.url,
@@ -233,6 +240,8 @@ def install(app: Flask) -> None:
         # Macros have a parameter called icon.
         svg=assets.icon,
         url_for=Addresses(),
+        from_here=from_here,
+        back_to=back_to,
         slot=_slot,
         can=lambda permission: web.actor().can(permission),
         languages=i18n.LANGUAGES,

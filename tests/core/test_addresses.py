@@ -5,10 +5,10 @@ from __future__ import annotations
 import uuid
 
 import pytest
-from flask import Flask, url_for
+from flask import Flask, redirect, request, url_for
 from werkzeug.routing import BuildError
 
-from lms.core.addresses import Addresses
+from lms.core.addresses import Addresses, back_to, from_here, keep_query
 from lms.core.web import AnzhengFlask
 
 ONE, OTHER = uuid.uuid4(), uuid.uuid4()
@@ -54,3 +54,39 @@ def test_a_missing_argument_is_an_error_each_time(app: AnzhengFlask) -> None:
         for _ in range(2):
             with pytest.raises(BuildError):
                 addresses("courses.lesson_page", enrolment_id=ONE)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "https://elsewhere.example/", "//elsewhere.example", "/\\elsewhere.example", "\\\\elsewhere.example",
+        "/\t/elsewhere.example", "/\n/elsewhere.example", "///elsewhere.example", "javascript:alert(1)",
+        "http:///elsewhere.example", "http://[bad", "elsewhere", "", " //elsewhere.example", "/a\x00b",
+        f"/{'a' * 1_001}",
+    ],
+)  # fmt: skip
+def test_nothing_but_a_path_of_this_site_is_led_back_to(app: AnzhengFlask, target: str) -> None:
+    with app.test_request_context("/regulator/certificates/1", query_string={"back": target}):
+        assert back_to("/regulator/certificates") == "/regulator/certificates"
+
+
+def test_a_filtered_list_is_led_back_to_with_its_filters(app: AnzhengFlask) -> None:
+    with app.test_request_context("/regulator/certificates", query_string={"q": "王 & 李", "shown": "valid"}):
+        here = request.full_path
+        leading = from_here()
+    with app.test_request_context(f"/regulator/certificates/1{leading}"):
+        assert back_to("/") == here
+    with app.test_request_context("/regulator/certificates"):
+        assert from_here() == ""
+
+
+def test_a_post_keeps_the_query_of_the_page_that_it_returns_to(app: AnzhengFlask) -> None:
+    came = {"Referer": "http://localhost/staff/1?back=/staff%3Fq%3Dx"}
+    with app.test_request_context("/staff/1/leave", method="POST", headers=came):
+        assert keep_query(redirect("/staff/1")).location == "/staff/1?back=/staff%3Fq%3Dx"
+        assert keep_query(redirect("/staff/2")).location == "/staff/2"
+    with app.test_request_context("/staff/1", headers=came):
+        assert keep_query(redirect("/staff/1")).location == "/staff/1"
+    away = {"Referer": "http://elsewhere.example/staff/1?back=/x"}
+    with app.test_request_context("/staff/1/leave", method="POST", headers=away):
+        assert keep_query(redirect("/staff/1")).location == "/staff/1"

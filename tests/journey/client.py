@@ -62,8 +62,9 @@ class Answer:
         return urlsplit(self.url).path
 
     def links(self, pattern: str) -> list[str]:
-        """Return the addresses on the page that match, in order, each once."""
-        found = [html.unescape(link) for link in re.findall(r'(?:href|action|data-url|hx-get)="([^"]+)"', self.text)]
+        """Return the addresses on the page that match, in order, each once; without what leads back to the page."""
+        found = re.findall(r'(?:href|action|data-url|hx-get)="([^"]+)"', self.text)
+        found = [html.unescape(link).partition("?back=")[0] for link in found]
         return list(dict.fromkeys(link for link in found if re.search(pattern, link)))
 
     def link(self, pattern: str) -> str:

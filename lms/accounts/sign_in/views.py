@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import binascii
-from urllib.parse import urlsplit
 
 from flask import current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -18,18 +17,16 @@ from lms.accounts.sign_in.forms import ActivateForm, SignInForm
 from lms.accounts.sign_in.rules import device_name
 from lms.core import web
 from lms.core.access import Role
+from lms.core.addresses import local_path
 from lms.core.errors import NotFound, TooMany
 from lms.core.i18n import gettext as _
 from lms.core.tenancy import AUTH_SCOPE
 
 
-def _local_path(target: str | None) -> str:
-    """Return ``target`` if it is a path of this site, else the home page."""
-    parts = urlsplit(target or "")
-    is_ours = not parts.scheme and not parts.netloc and parts.path.startswith("/") and "\\" not in (target or "")
-    if not is_ours or parts.path.startswith(("//", "/sign-in", "/sign-out")):
-        return url_for("accounts.home")
-    return parts.path + (f"?{parts.query}" if parts.query else "")
+def _after_sign_in(target: str | None) -> str:
+    """Return ``target`` if it is a path of this site that is not about signing in itself, else the home page."""
+    path = local_path(target)
+    return path if path and not path.startswith(("/sign-in", "/sign-out")) else url_for("accounts.home")
 
 
 def _device() -> str:
@@ -58,7 +55,7 @@ def _throttled(template: str, form: FlaskForm, refused: TooMany) -> ResponseRetu
 def sign_in() -> ResponseReturnValue:
     """Ask who is there."""
     if web.actor().is_signed_in:
-        return redirect(_local_path(request.args.get("next")))
+        return redirect(_after_sign_in(request.args.get("next")))
     return render_template("accounts/sign_in.html", form=SignInForm(next=request.args.get("next", "")), refusal=None)
 
 
@@ -81,7 +78,7 @@ def sign_in_submit() -> ResponseReturnValue:
         web.after_rollback(lambda session: operations.record_failure(session, attempt))
         return render_template("accounts/sign_in.html", form=form, refusal=refused.text()), 422
     web.sign_in(opened.token)
-    return redirect(_local_path(form.next.data))
+    return redirect(_after_sign_in(form.next.data))
 
 
 @bp.get("/activate")
