@@ -333,3 +333,38 @@ class NoKeys(RuntimeError):
 
 class KeyRefused(ValueError):
     """A signing key is not usable here; the text says why, for the operator at the command line."""
+
+
+class NothingChosen(Invalid):
+    """An action on many certificates was asked for without any."""
+
+    code = "nothing_chosen"
+    message = _("请先勾选证书，或选择筛选出的全部证书")
+
+
+class TooManyChosen(Invalid):
+    """An action names more certificates than one order may."""
+
+    code = "too_many_chosen"
+    message = _("一次最多办理 %(limit)s 张证书，请缩小筛选范围后分次办理")
+
+
+class ChoiceUnreadable(Invalid):
+    """What should be ids of certificates is none."""
+
+    code = "choice_unreadable"
+    message = _("所选证书无法识别，请回到列表重新勾选")
+
+
+class ChoiceChanged(Conflict):
+    """What the filter finds is not what the official has confirmed."""
+
+    code = "choice_changed"
+    message = _("筛选结果已有变化，现为 %(now)s 张，请核对后重新确认")
+
+
+class ActionEnded(Conflict):
+    """An action that has ended cannot be stopped."""
+
+    code = "action_ended"
+    message = _("该批量办理已结束")

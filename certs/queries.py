@@ -134,7 +134,7 @@ def certificate_page(session: Session, wanted: Filter, today: date, cursor: str 
     """Return one page of a list, the newest first."""
     page = paginate(
         session,
-        _filtered(wanted, today),
+        filtered(wanted, today),
         keys=[Certificate.__table__.c.id],
         key_of=lambda row: [row.id],
         cursor=cursor,
@@ -145,7 +145,7 @@ def certificate_page(session: Session, wanted: Filter, today: date, cursor: str 
 
 def all_certificates(session: Session, wanted: Filter, today: date) -> Iterator[CertificateView]:
     """Yield the whole of a list, with memory staying flat."""
-    query = _filtered(wanted, today).order_by(Certificate.id.desc()).execution_options(yield_per=EXPORT_BATCH)
+    query = filtered(wanted, today).order_by(Certificate.id.desc()).execution_options(yield_per=EXPORT_BATCH)
     with session.execute(query) as rows:
         for row in rows:
             yield _view(row, today)
@@ -202,7 +202,8 @@ _ISSUED_TO = Prepared(
 )
 
 
-def _filtered(wanted: Filter, today: date) -> Select[Any]:
+def filtered(wanted: Filter, today: date) -> Select[Any]:
+    """Return the query of a list, without an order."""
     query = _base()
     if wanted.employer_id:
         query = query.join(

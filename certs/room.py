@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from certs import demo, tasks
 from certs.access import P
+from certs.actions import operations as actions
+from certs.actions import tasks as action_tasks
+from certs.actions.views import blueprint as actions_blueprint
 from certs.check.views import blueprint as check_blueprint
 from certs.commands import certs_group, load_reference
 from certs.events import CertificateIssued, CertificateStatusChanged
@@ -47,7 +50,7 @@ QUEUE_STALE_EVERY_S = 60.0
 def register(kernel: Kernel) -> None:
     """Register pages, rights, jobs and the sequencer."""
     kernel.blueprints.extend((blueprint, check_blueprint, bulk_blueprint, status_blueprint, registry_blueprint))
-    kernel.blueprints.extend((verify_views.blueprint, imports_blueprint))
+    kernel.blueprints.extend((verify_views.blueprint, imports_blueprint, actions_blueprint))
     kernel.blueprints.extend((schemes_blueprint, eligibility_blueprint, templates_blueprint, drafts_blueprint))
     kernel.installers.append(verify_views.install)
     for event_type in (CertificateIssued, CertificateStatusChanged):
@@ -70,6 +73,8 @@ def register(kernel: Kernel) -> None:
     kernel.task(bulk.START_TASK, bulk_tasks.start, queue="certs", max_attempts=8)
     kernel.task(bulk.CHUNK_TASK, bulk_tasks.chunk, queue="certs", max_attempts=8)
     kernel.ticker("certs.requeue_stalled", bulk_tasks.requeue_stalled, every_s=QUEUE_STALE_EVERY_S)
+    kernel.task(actions.RUN_TASK, action_tasks.run, queue="certs", max_attempts=8)
+    kernel.task(action_tasks.EXPORT, action_tasks.export)
     _register_imports(kernel)
     kernel.ticker("certs.queue_stale", queue_stale, every_s=QUEUE_STALE_EVERY_S)
     kernel.reference_steps.append((REFERENCE_ORDER, load_reference))
@@ -108,8 +113,7 @@ def _register_roles(kernel: Kernel) -> None:
         NavItem("certs.staff_list", _("持证管理"), "certificate", P.READ_STAFF, 40, ("certs.staff_certificate",))
     )
     kernel.nav.append(NavItem("certs_bulk.bulk_list", _("批量制证"), "stack-2", P.DECIDE, 41, ("certs_bulk.bulk",)))
-    kernel.nav.append(
-        NavItem("certs.regulator_list", _("证书监管"), "certificate", P.SUPERVISE, 40, ("certs.regulator_certificate",))
-    )
+    ones = ("certs.regulator_certificate", "certs_actions.new", "certs_actions.action_list", "certs_actions.one")
+    kernel.nav.append(NavItem("certs.regulator_list", _("证书监管"), "certificate", P.SUPERVISE, 40, ones))
     cases = ("certs_status.case_list", "certs_status.case_page")
     kernel.nav.append(NavItem("certs_status.cases", _("证书事项"), "gavel", P.SUPERVISE, 41, cases))

@@ -5,12 +5,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import uuid
-from dataclasses import replace
 from datetime import date
-from urllib.parse import urlencode
 
 import structlog
-from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
@@ -22,32 +20,27 @@ from certs.adapters.symbol import address_symbol
 from certs.errors import FileAltered, NotIssuedYet, NotSignedHere
 from certs.forms import DecisionForm
 from certs.imports.staging import photo_of
-from certs.labels import DECISIONS, ENTERED, LABELS, ORIGINS, STEPS, TONES
+from certs.labels import DECISIONS, ENTERED, LABELS, STEPS, TONES
+from certs.listing import list_page, wanted_of_regulator, wanted_of_staff
 from certs.models import Certificate
-from certs.queries import Filter
-from certs.rules import Decision, Origin, Shown, Status
+from certs.rules import Decision, Origin, Status
 from certs.schemes import wording
-from certs.schemes.queries import scheme_choices, scheme_version
+from certs.schemes.queries import scheme_version
 from certs.schemes.refusals import refused_with_scheme
 from certs.status.bans import ban_from_programme
 from certs.status.operations import decide
 from certs.status.views import sections_of
 from lms.core import audit, clock, web
 from lms.core.access import Actor
+from lms.core.addresses import back_to
 from lms.core.errors import NotFound
 from lms.core.i18n import gettext as _
-from lms.core.i18n import in_language
 from lms.core.pages import download
-from lms.core.paging import Page
 from lms.core.storage import ObjectMissing
 
 blueprint = Blueprint("certs", __name__, template_folder="templates")
 log = structlog.get_logger()
 PDF = "application/pdf"
-SHOWN_FILTERS = (
-    *(Shown.VALID, Shown.EXPIRING, Shown.EXPIRED),
-    *(Shown.SUSPENDED, Shown.REVOKED, Shown.CANCELLED, Shown.SUPERSEDED),
-)
 
 
 def _today() -> date:
@@ -149,7 +142,7 @@ def _decision(row: Certificate) -> wording.Shown | None:
 def my_certificate(certificate_id: uuid.UUID) -> ResponseReturnValue:
     """Show one of one's own certificates."""
     row = access_certificate(web.db(), certificate_id)
-    return _page(row, layout="layouts/phone.html", back=url_for(".my_certificates"))
+    return _page(row, layout="layouts/phone.html", back=back_to(url_for(".my_certificates")))
 
 
 @blueprint.get("/certificates/<uuid:certificate_id>/pdf")
@@ -202,65 +195,18 @@ def _file(row: Certificate) -> ResponseReturnValue:
     return download(data, f"{row.number}.pdf", PDF)
 
 
-def _wanted() -> Filter:
-    shown, origin = request.args.get("shown", ""), request.args.get("origin", "")
-    return Filter(
-        q=request.args.get("q", "").strip()[:60],
-        shown=shown if shown in {*SHOWN_FILTERS, "failed"} else "",
-        scheme=request.args.get("scheme", "")[:60],
-        origin=origin if origin in set(Origin) else "",
-        batch=_batch(request.args.get("batch", "")),
-    )
-
-
-def _batch(given: str) -> str:
-    """Return the id of an import as it stands in the address; anything else means no filter."""
-    try:
-        return str(uuid.UUID(given))
-    except ValueError:
-        return ""
-
-
-def _list(wanted: Filter, endpoint: str, template: str) -> ResponseReturnValue:
-    page: Page[queries.CertificateView] = queries.certificate_page(
-        web.db(), wanted, _today(), request.args.get("cursor")
-    )
-    kept = {key: value for key, value in request.args.items() if key != "cursor"}
-    page = replace(page, url=lambda cursor: f"{url_for(endpoint)}?{urlencode({**kept, 'cursor': cursor or ''})}")
-    for item in page.items:
-        web.note_personal_read("certificate", item.certificate_id)
-    return render_template(
-        template,
-        page=page,
-        wanted=wanted,
-        kept=urlencode(kept),
-        labels=LABELS,
-        tones=TONES,
-        shown_filters=[("", _("全部状态")), *((s.value, LABELS[s]) for s in SHOWN_FILTERS), ("failed", _("制证失败"))],
-        origin_filters=[("", _("全部来源")), *((one.value, text) for one, text in ORIGINS.items())],
-        scheme_filters=[
-            ("", _("全部类型")),
-            *((code, in_language(zh, en)) for code, zh, en in scheme_choices(web.db())),
-        ],
-    )
-
-
-def _staff_filter() -> Filter:
-    return replace(_wanted(), employer_id=str(web.actor().tenant_id or uuid.UUID(int=0)))
-
-
 @blueprint.get("/tenant/certificates")
 @web.requires(P.READ_STAFF)
 def staff_list() -> ResponseReturnValue:
     """List the certificates of the enterprise's present staff."""
-    return _list(_staff_filter(), ".staff_list", "certs/staff_list.html")
+    return list_page(wanted_of_staff(), ".staff_list", "certs/staff_list.html")
 
 
 @blueprint.post("/tenant/certificates/export")
 @web.requires(P.READ_STAFF)
 def export_staff() -> ResponseReturnValue:
     """Export the list by a job."""
-    return redirect(url_for("core.job", job_id=tasks.start_export(web.db(), web.actor(), _staff_filter())))
+    return redirect(url_for("core.job", job_id=tasks.start_export(web.db(), web.actor(), wanted_of_staff())))
 
 
 @blueprint.get("/tenant/certificates/<uuid:certificate_id>")
@@ -269,7 +215,7 @@ def staff_certificate(certificate_id: uuid.UUID) -> ResponseReturnValue:
     """Show a certificate of one's staff."""
     row = access_certificate(web.db(), certificate_id)
     web.note_personal_read("certificate", row.id)
-    return _page(row, layout="layouts/desk.html", back=url_for(".staff_list"))
+    return _page(row, layout="layouts/desk.html", back=back_to(url_for(".staff_list")))
 
 
 @blueprint.get("/tenant/certificates/<uuid:certificate_id>/pdf")
@@ -290,22 +236,18 @@ def staff_photo(certificate_id: uuid.UUID) -> ResponseReturnValue:
     return _photo(row)
 
 
-def _regulator_filter() -> Filter:
-    return _wanted().within(web.actor().scope)
-
-
 @blueprint.get("/regulator/certificates")
 @web.requires(P.SUPERVISE)
 def regulator_list() -> ResponseReturnValue:
     """List the certificates in the regulator's scope."""
-    return _list(_regulator_filter(), ".regulator_list", "certs/regulator_list.html")
+    return list_page(wanted_of_regulator(), ".regulator_list", "certs/regulator_list.html")
 
 
 @blueprint.post("/regulator/certificates/export")
 @web.requires(P.SUPERVISE)
 def export_regulator() -> ResponseReturnValue:
     """Export the list by a job."""
-    return redirect(url_for("core.job", job_id=tasks.start_export(web.db(), web.actor(), _regulator_filter())))
+    return redirect(url_for("core.job", job_id=tasks.start_export(web.db(), web.actor(), wanted_of_regulator())))
 
 
 @blueprint.get("/regulator/certificates/<uuid:certificate_id>")
@@ -315,7 +257,7 @@ def regulator_certificate(certificate_id: uuid.UUID) -> ResponseReturnValue:
     row = access_certificate(web.db(), certificate_id)
     web.note_personal_read("certificate", row.id)
     form = DecisionForm(formdata=None) if web.actor().can(P.DECIDE) else None
-    return _page(row, layout="layouts/desk.html", back=url_for(".regulator_list"), form=form)
+    return _page(row, layout="layouts/desk.html", back=back_to(url_for(".regulator_list")), form=form)
 
 
 @blueprint.get("/regulator/certificates/<uuid:certificate_id>/pdf")
@@ -343,7 +285,7 @@ def decide_status(certificate_id: uuid.UUID) -> ResponseReturnValue:
     form = DecisionForm()
     if not form.validate_on_submit():
         row = access_certificate(web.db(), certificate_id)
-        page = _page(row, layout="layouts/desk.html", back=url_for(".regulator_list"), form=form)
+        page = _page(row, layout="layouts/desk.html", back=back_to(url_for(".regulator_list")), form=form)
         return page, 422
     decision = Decision(str(form.decision.data))
     decide(web.db(), web.actor(), certificate_id, decision, (form.reason.data or "").strip(), code=form.code.data or "")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from datetime import datetime
 
 from sqlalchemy import func, insert, select, update
@@ -20,7 +19,7 @@ from lms.core.access import SYSTEM, Actor
 from lms.core.errors import NotFound
 from lms.core.paging import Page, paginate
 from lms.core.services import Services, services_of
-from lms.core.tenancy import ALL, WORKER_SCOPE, Scope, ScopeRole
+from lms.core.tenancy import ALL, WORKER_SCOPE, Scope
 
 START_TASK = "certs.bulk_start"
 CHUNK_TASK = "certs.bulk_chunk"
@@ -50,7 +49,7 @@ def order_bulk(session: Session, actor: Actor, scheme_code: str) -> uuid.UUID:
         tenant_id=actor.tenant_id,
         id=bulk_id,
         scheme_code=scheme_code,
-        scope={**asdict(actor.scope), "actor_id": str(actor.person_id), "tenant_id": str(actor.tenant_id)},
+        scope=actor.scope.to_data(),
         state="preparing",
         people=0,
         people_done=0,
@@ -175,7 +174,7 @@ def _due(services: Services, session: Session, row: Bulk) -> Iterator[list[tuple
     """Yield chunks of people, seen through the department's own scope."""
     today = clock.today(services.settings.timezone)
     programme = scheme_in_force(session, row.scheme_code, today).programme_code
-    scope, after = _scope(row), _FIRST
+    scope, after = Scope.from_data(row.scope), _FIRST
     waiting: list[tuple[str, str]] = []
     while True:
         with services.db.transaction(scope, read_only=True) as theirs:
@@ -195,19 +194,6 @@ def _without_certificate(session: Session, found: Sequence[tuple[uuid.UUID, uuid
     query = select(Certificate.attempt_id).where(Certificate.person_id.in_([person for person, _attempt in found]))
     held = set(session.scalars(query.where(Certificate.state != "requested")))
     return [(str(person), str(attempt)) for person, attempt in found if attempt not in held]
-
-
-def _scope(row: Bulk) -> Scope:
-    kept = row.scope
-    return Scope(
-        ScopeRole.REGION,
-        actor_id=uuid.UUID(kept["actor_id"]),
-        tenant_id=row.tenant_id,
-        region_lo=kept["region_lo"],
-        region_hi=kept["region_hi"],
-        industries=tuple(kept["industries"]),
-        schemes=tuple(kept["schemes"]),
-    )
 
 
 def _queue_undone(session: Session, bulk_id: uuid.UUID) -> None:

@@ -75,9 +75,14 @@ class JobView:
         return self.state in {JobState.DONE, JobState.FAILED}
 
 
-def start(session: Session, actor: Actor, kind: str, title: str, *, total: int = 0) -> uuid.UUID:
-    """Add a queued job owned by ``actor``; the caller enqueues the task that works it off."""
-    job_id, now = ids.new_id(), clock.now()
+def start(
+    session: Session, actor: Actor, kind: str, title: str, *, total: int = 0, job_id: uuid.UUID | None = None
+) -> uuid.UUID:
+    """Add a queued job owned by ``actor``; the caller enqueues the task that works it off.
+
+    ``job_id`` is a fresh id where a row that names the job must stand before it.
+    """
+    job_id, now = job_id or ids.new_id(), clock.now()
     session.execute(
         insert(Job).values(
             id=job_id,

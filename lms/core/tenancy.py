@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import uuid
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from enum import StrEnum
+from typing import Any
 
 ALL = ("*",)
 
@@ -42,6 +44,17 @@ class Scope:
     region_hi: int | None = None
     industries: tuple[str, ...] = ()
     schemes: tuple[str, ...] = ()
+
+    def to_data(self) -> dict[str, Any]:
+        """Return plain values, by which a job takes the scope of whoever ordered it."""
+        return {key: str(value) if isinstance(value, uuid.UUID) else value for key, value in asdict(self).items()}
+
+    @staticmethod
+    def from_data(data: Mapping[str, Any]) -> Scope:
+        """Undo ``to_data`` after JSON."""
+        ids = {key: uuid.UUID(data[key]) if data[key] else None for key in ("actor_id", "person_id", "tenant_id")}
+        lists = {key: tuple(data[key]) for key in ("industries", "schemes")}
+        return Scope(**{**data, "role": ScopeRole(data["role"]), **ids, **lists})
 
 
 AUTH_SCOPE = Scope(ScopeRole.AUTH)

@@ -16,6 +16,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import insert, select
 
 import lms.courses.api as courses
+from certs.actions.operations import NewAction, order
+from certs.actions.rules import Kind
 from certs.models import Bulk, Scheme
 from certs.rules import ProposalKind
 from certs.schemes.credentials import NewCredential, record_credential
@@ -197,6 +199,14 @@ def _bulk(jobs: Services, office: uuid.UUID) -> object:
     )  # fmt: skip
 
 
+def _action(jobs: Services, certificate_id: object) -> uuid.UUID:
+    """Let a department order something for many certificates at once."""
+    official = world.official_actor(jobs)
+    chosen = (uuid.UUID(str(certificate_id)),)
+    with jobs.db.transaction(official.scope) as session:
+        return order(session, official, NewAction(ids.new_id(), Kind.FILES, chosen))
+
+
 def _scheme_rows(jobs: Services, person_id: object, enrolment_id: object) -> dict[str, object]:
     """Let a department have a draft of a certificate type, and a record about the person."""
     official = world.official_actor(jobs)
@@ -252,6 +262,7 @@ def build_arena(app: AnzhengFlask, jobs: Services, worker: Worker, folder: Path)
     office = world.make_department(jobs, region_code=world.COUNTY)
     official_id = world.make_official(jobs, office)
     victims |= {"bulk_id": _bulk(jobs, office), "step": "pause"}
+    victims |= {"action_id": _action(jobs, learned["certificate_id"])}
     teaching = uuid.UUID(str(victims["institution_id"]))
     owners = {
         Role.ENTERPRISE_ADMIN.value: admin,

@@ -54,6 +54,7 @@ DEFINERS = {
     "accounts_open_session": "a request's first step: turns a token's digest into a scope",
     "accounts_register_people": "an employer adds people to the register without being able to read it",
     "accounts_sealed_id_number": "an employer sees one present employee's number, for a stated and audited reason",
+    "certs_bars_of_staff": "an employer sees bans and objections of present staff: what, since when, how far; no texts",
     "certs_check_now": "public check by the unguessable public id: masked facts only, and the record that it was asked",
     "certs_checks_of": "the holder sees how often their own certificate was checked: counts by day and browser family",
     "certs_count_unknown": "slows down who guesses certificate addresses: a count, nothing else",
@@ -111,6 +112,8 @@ DOORS: dict[tuple[str, str, str], str] = {
 """(table, scope, command) that goes through for a scope that owns nothing there."""
 
 UNFILLED = {
+    "certs_action": "the journey decides one by one; tests/certs/test_actions.py tries both sides",
+    "certs_action_item": "as above",
     "certs_bulk": "who passes in the journey has the certificate at once; tests/certs/test_bulk.py tries both sides",
     "certs_bulk_chunk": "as above",
     "certs_import": "no earlier system in the journey; tests/certs/test_import_batches.py tries both sides",

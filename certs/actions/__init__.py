@@ -1,0 +1,1 @@
+"""What a department does to many certificates at once: download, suspend, propose revocation."""

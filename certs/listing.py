@@ -1,0 +1,81 @@
+"""The lists of certificates, of an employer and of a department: what the address asks for, and the page."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+from urllib.parse import urlencode
+
+from flask import render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from certs import queries
+from certs.labels import LABELS, ORIGINS, TONES
+from certs.queries import Filter
+from certs.rules import Origin, Shown
+from certs.schemes.queries import scheme_choices
+from lms.core import clock, web
+from lms.core.i18n import gettext as _
+from lms.core.i18n import in_language
+from lms.core.paging import Page
+
+SHOWN_FILTERS = (
+    *(Shown.VALID, Shown.EXPIRING, Shown.EXPIRED),
+    *(Shown.SUSPENDED, Shown.REVOKED, Shown.CANCELLED, Shown.SUPERSEDED),
+)
+FILTERS = ("q", "scheme", "shown", "origin", "batch")
+
+
+def _wanted() -> Filter:
+    shown, origin = request.args.get("shown", ""), request.args.get("origin", "")
+    batch = web.uuid_or_none(request.args.get("batch"))
+    return Filter(
+        q=request.args.get("q", "").strip()[:60],
+        shown=shown if shown in {*SHOWN_FILTERS, "failed"} else "",
+        scheme=request.args.get("scheme", "")[:60],
+        origin=origin if origin in set(Origin) else "",
+        batch=str(batch) if batch else "",
+    )
+
+
+def wanted_of_staff() -> Filter:
+    """Return what the address asks for of the certificates of the employer's present staff."""
+    return replace(_wanted(), employer_id=str(web.actor().tenant_id or uuid.UUID(int=0)))
+
+
+def wanted_of_regulator() -> Filter:
+    """Return what the address asks for of the certificates in the department's scope."""
+    return _wanted().within(web.actor().scope)
+
+
+def kept_filters() -> dict[str, str]:
+    """Return the filters of the present address, for the addresses that keep them."""
+    return {key: request.args[key] for key in FILTERS if request.args.get(key)}
+
+
+def list_page(wanted: Filter, endpoint: str, template: str) -> ResponseReturnValue:
+    """Show one page of a list; every certificate on it counts as read."""
+    found = queries.certificate_page(
+        web.db(), wanted, clock.today(web.services().settings.timezone), request.args.get("cursor")
+    )
+    kept = kept_filters()
+    page: Page[queries.CertificateView] = replace(
+        found, url=lambda cursor: f"{url_for(endpoint)}?{urlencode({**kept, 'cursor': cursor or ''})}"
+    )
+    for item in page.items:
+        web.note_personal_read("certificate", item.certificate_id)
+    return render_template(
+        template,
+        page=page,
+        wanted=wanted,
+        kept=urlencode(kept),
+        filters=kept,
+        labels=LABELS,
+        tones=TONES,
+        shown_filters=[("", _("全部状态")), *((s.value, LABELS[s]) for s in SHOWN_FILTERS), ("failed", _("制证失败"))],
+        origin_filters=[("", _("全部来源")), *((one.value, text) for one, text in ORIGINS.items())],
+        scheme_filters=[
+            ("", _("全部类型")),
+            *((code, in_language(zh, en)) for code, zh, en in scheme_choices(web.db())),
+        ],
+    )

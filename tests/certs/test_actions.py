@@ -1,0 +1,420 @@
+"""What is done to many certificates at once: chosen, confirmed, carried out each by itself, and told."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import ZipFile
+
+import psycopg
+import pytest
+from flask.testing import FlaskClient
+from python_calamine import CalamineWorkbook
+from sqlalchemy import select
+from werkzeug.test import TestResponse
+
+from certs.actions import operations, tasks
+from certs.actions.limits import limits
+from certs.actions.models import Action, ActionItem
+from certs.models import Certificate, StatusEvent
+from certs.rules import Decision
+from certs.status.models import Proposal
+from lms.core import audit, ids
+from lms.core.access import Role
+from lms.core.notify import NoticeRow
+from lms.core.services import Services
+from lms.core.tenancy import WORKER_SCOPE
+from lms.core.web import AnzhengFlask
+from tests.certs import certificate_world as world
+from tests.conftest import Instance, Worker
+from tests.supervision.province import counted_statements
+
+Connection = psycopg.Connection[tuple[object, ...]]
+REASON = {"code": "suspend_unsafe_act", "reason": "现场检查发现未按规定审批"}
+REVOKE = {"code": "revoke_lending", "reason": "出租证书给他人使用"}
+ROOT = Path(__file__).parents[2]
+NOBODY = uuid.UUID("0190a000-0000-7000-8000-000000000000")
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """A department in a county of the test's own, three certificates there, and one elsewhere."""
+
+    app: AnzhengFlask
+    jobs: Services
+    worker: Worker
+    region_code: int
+    department: uuid.UUID
+    client: FlaskClient
+    mine: list[Certificate]
+    elsewhere: Certificate
+
+    def official(self, role: Role = Role.REGULATOR, department: uuid.UUID | None = None) -> FlaskClient:
+        """A browser of another official, of the same department by default."""
+        where = department or self.department
+        return world.client_for(self.app, self.jobs, world.make_official(self.jobs, where, role), where, role)
+
+    def order(self, kind: str, chosen: Sequence[object], **more: str) -> TestResponse:
+        """Send the confirmed page for the ticked certificates."""
+        form = {"kind": kind, "action_id": str(ids.new_id()), "certificate": list(map(str, chosen)), **more}
+        return self.client.post("/regulator/actions", data=form)
+
+    def settled(self, answer: TestResponse) -> uuid.UUID:
+        """Let the order be carried out; return its id."""
+        assert answer.status_code == 302, answer.text
+        world.settle(self.worker)
+        return uuid.UUID(answer.location.rsplit("/", 1)[1])
+
+    def items(self, action_id: uuid.UUID) -> dict[uuid.UUID, tuple[str, str]]:
+        """What became of each certificate: state and refusal."""
+        with self.jobs.db.transaction(WORKER_SCOPE, read_only=True) as session:
+            rows = session.scalars(select(ActionItem).where(ActionItem.action_id == action_id))
+            return {row.certificate_id: (row.state, row.refusal) for row in rows}
+
+    def statuses(self) -> list[str]:
+        """The stored statuses of the three, then of the one elsewhere."""
+        rows = [world.certificate_rows(self.jobs, one.person_id)[0] for one in (*self.mine, self.elsewhere)]
+        return [row.status for row in rows]
+
+    def steps(self, certificate: Certificate) -> list[tuple[str, str]]:
+        """The new status and the coded reason of each step in a certificate's history."""
+        with self.jobs.db.transaction(WORKER_SCOPE, read_only=True) as session:
+            query = select(StatusEvent).where(StatusEvent.certificate_id == certificate.id).order_by(StatusEvent.id)
+            return [(row.new_status, row.reason_code or "") for row in session.scalars(query)]
+
+
+def _certified(jobs: Services, tenant_id: uuid.UUID) -> world.Learner:
+    learner = world.make_learner(jobs, tenant_id)
+    world.pass_exam(jobs, learner)
+    return learner
+
+
+@pytest.fixture
+def desk(app: AnzhengFlask, jobs_services: Services, queue_worker: Worker, admin_connection: Connection) -> Desk:
+    row = admin_connection.execute(
+        "select r.code from accounts_region r where r.code % 100 <> 0 and not exists"
+        " (select 1 from certs_certificate c where c.region_code = r.code) order by random() limit 1"
+    ).fetchone()
+    assert row
+    region_code = int(str(row[0]))
+    department = world.make_department(jobs_services, region_code=region_code)
+    person = world.make_official(jobs_services, department)
+    tenant_id = world.make_enterprise(jobs_services, region_code=region_code)
+    learners = [_certified(jobs_services, tenant_id) for _ in range(3)]
+    stranger = _certified(jobs_services, world.make_enterprise(jobs_services, region_code=world.OTHER_COUNTY))
+    world.settle(queue_worker)
+    mine = [world.certificate_rows(jobs_services, one.person_id)[0] for one in learners]
+    elsewhere = world.certificate_rows(jobs_services, stranger.person_id)[0]
+    client = world.client_for(app, jobs_services, person, department, Role.REGULATOR)
+    return Desk(app, jobs_services, queue_worker, region_code, department, client, mine, elsewhere)
+
+
+def test_the_list_leads_to_a_page_that_says_how_many_and_what_follows(desk: Desk) -> None:
+    listed = desk.client.get("/regulator/certificates?shown=valid").text
+    assert re.findall(r'name="certificate" value="([0-9a-f-]{36})"', listed) == [
+        str(one.id) for one in reversed(desk.mine)
+    ]
+    address = f"/regulator/actions/new?kind=suspend&certificate={desk.mine[0].id}&certificate={desk.mine[1].id}"
+    page = desk.client.get(address).text
+    assert "共 2 张证书" in page
+    assert "可以逐张恢复" in page
+    assert '<option value="suspend_unsafe_act">' in page
+    assert desk.mine[2].number not in page
+    everything = desk.client.get("/regulator/actions/new?kind=revoke&all=1&shown=valid").text
+    assert "共 3 张证书" in everything
+    assert "须由另一名人员逐项批准后生效" in everything
+    assert 'name="confirmed" value="3"' in everything
+    nothing = desk.client.get("/regulator/actions/new?kind=suspend&shown=valid", follow_redirects=True)
+    assert "请先勾选证书" in nothing.text
+
+
+def test_suspending_carries_each_out_by_the_same_operation_as_one_alone(desk: Desk) -> None:
+    action_id = desk.settled(desk.order("suspend", [desk.mine[0].id, desk.mine[1].id], **REASON))
+    assert desk.statuses() == ["suspended", "suspended", "valid", "valid"]
+    assert desk.steps(desk.mine[0]) == [("valid", ""), ("suspended", "suspend_unsafe_act")]
+    assert set(desk.items(action_id).values()) == {("done", "")}
+    with desk.jobs.db.transaction(WORKER_SCOPE, read_only=True) as session:
+        action = session.scalars(select(Action).where(Action.id == action_id)).one()
+        told = session.scalars(select(NoticeRow.title_zh).where(NoticeRow.person_id == desk.mine[1].person_id)).all()
+        deeds = session.scalars(
+            select(audit.AuditRow.actor_id).where(
+                audit.AuditRow.subject_id == str(desk.mine[0].id),
+                audit.AuditRow.action == "certs.certificate.suspended",
+            )
+        ).all()
+    assert (action.state, action.certificates) == ("done", 2)
+    assert deeds == [action.ordered_by]
+    assert "您的证书已被暂扣" in told
+    page = desk.client.get(f"/regulator/actions/{action_id}").text
+    assert "已办理 2 张 · 未办理 0 张" in page
+    assert "hx-get" not in page
+
+
+def test_what_is_refused_is_named_with_its_reason_and_the_rest_is_done(desk: Desk) -> None:
+    world.decided(desk.jobs, desk.mine[0], Decision.CANCEL)
+    chosen = [*(one.id for one in desk.mine), desk.elsewhere.id, NOBODY]
+    action_id = desk.settled(desk.order("suspend", chosen, **REASON))
+    assert desk.statuses() == ["cancelled", "suspended", "suspended", "valid"]
+    assert desk.items(action_id) == {
+        desk.mine[0].id: ("refused", "transition_refused"),
+        desk.mine[1].id: ("done", ""),
+        desk.mine[2].id: ("done", ""),
+        desk.elsewhere.id: ("refused", "not_found"),
+        NOBODY: ("refused", "not_found"),
+    }
+    page = desk.client.get(f"/regulator/actions/{action_id}?state=refused").text
+    assert "证书当前状态不能执行此操作" in page
+    assert page.count("不存在，或不在本部门的监管范围内") == 2
+    assert desk.elsewhere.number not in page
+    assert desk.mine[1].number not in page
+    job = desk.client.post(f"/regulator/actions/{action_id}/export?state=refused").headers["Location"]
+    world.settle(desk.worker)
+    rows = _sheet(desk.client.get(f"{job}/file").data)
+    assert {row[0] for row in rows[1:]} == {desk.mine[0].number, str(desk.elsewhere.id), str(NOBODY)}
+
+
+def _sheet(data: bytes) -> list[list[object]]:
+    return CalamineWorkbook.from_filelike(io.BytesIO(data)).get_sheet_by_index(0).to_python()
+
+
+def test_revocation_is_proposed_for_each_and_decided_by_another_official(desk: Desk) -> None:
+    chosen = [one.id for one in desk.mine]
+    first = desk.settled(desk.order("revoke", chosen[:1], **REVOKE))
+    action_id = desk.settled(desk.order("revoke", chosen, **REVOKE))
+    assert desk.statuses() == ["valid"] * 4
+    assert desk.items(first) == {chosen[0]: ("done", "")}
+    assert desk.items(action_id)[chosen[0]] == ("refused", "proposal_open")
+    with desk.jobs.db.transaction(WORKER_SCOPE, read_only=True) as session:
+        query = select(Proposal).where(Proposal.certificate_id.in_(chosen))
+        proposals = {row.certificate_id: row for row in session.scalars(query)}
+    assert set(proposals) == set(chosen)
+    assert {row.state for row in proposals.values()} == {"open"}
+    verdict = {"verdict": "approve", "reason": "情况属实，同意"}
+    address = f"/regulator/proposals/{proposals[chosen[1]].id}/decision"
+    assert desk.client.post(address, data=verdict).status_code == 403
+    assert desk.official().post(address, data=verdict).status_code == 302
+    assert desk.statuses() == ["valid", "revoked", "valid", "valid"]
+    assert "该证书已有一项同类建议等待决定" in desk.client.get(f"/regulator/actions/{action_id}").text
+
+
+def test_all_that_the_filter_finds_is_what_was_confirmed_or_nothing(desk: Desk) -> None:
+    world.decided(desk.jobs, desk.mine[0], Decision.SUSPEND)
+    form = {"kind": "suspend", "action_id": str(ids.new_id()), "all": "1", **REASON}
+    refused = desk.client.post("/regulator/actions?shown=valid", data={**form, "confirmed": "3"})
+    assert (refused.status_code, "筛选结果已有变化，现为 2 张" in refused.text) == (409, True)
+    assert 'name="confirmed" value="2"' in refused.text
+    assert REASON["reason"] in refused.text
+    assert desk.statuses() == ["suspended", "valid", "valid", "valid"]
+    action_id = desk.settled(desk.client.post("/regulator/actions?shown=valid", data={**form, "confirmed": "2"}))
+    assert set(desk.items(action_id)) == {desk.mine[1].id, desk.mine[2].id}
+    assert desk.statuses() == ["suspended", "suspended", "suspended", "valid"]
+
+
+def test_the_archive_holds_the_signed_files_and_a_list_of_all(desk: Desk, admin_connection: Connection) -> None:
+    _make_imported(admin_connection, desk.mine[2])
+    _alter_file(desk.jobs, desk.mine[1])
+    chosen = [*(one.id for one in desk.mine), desk.elsewhere.id]
+    action_id = desk.settled(desk.order("files", chosen))
+    assert desk.items(action_id) == {
+        desk.mine[0].id: ("done", ""),
+        desk.mine[1].id: ("refused", "file_altered"),
+        desk.mine[2].id: ("refused", "not_signed_here"),
+        desk.elsewhere.id: ("refused", "not_found"),
+    }
+    page = desk.client.get(f"/regulator/actions/{action_id}").text
+    link = re.search(r'href="(/jobs/[0-9a-f-]{36}/file)"', page)
+    assert link
+    answer = desk.client.get(link[1])
+    assert answer.headers["Content-Length"] == str(len(answer.data))
+    with ZipFile(io.BytesIO(answer.data)) as found:
+        assert found.namelist() == [f"{desk.mine[0].number}.pdf", "清单.xlsx"]
+        pdf = found.read(f"{desk.mine[0].number}.pdf")
+        lines = {row[0]: row[4:] for row in _sheet(found.read("清单.xlsx"))[1:]}
+    assert pdf == desk.client.get(f"/regulator/certificates/{desk.mine[0].id}/pdf").data
+    assert lines[desk.mine[0].number] == [f"{desk.mine[0].number}.pdf", ""]
+    assert "没有本平台签名的电子文件" in str(lines[desk.mine[2].number][1])
+    assert "校验不一致" in str(lines[desk.mine[1].number][1])
+    assert desk.statuses() == ["valid"] * 4
+    with desk.jobs.db.transaction(WORKER_SCOPE, read_only=True) as session:
+        query = select(audit.AuditRow.action).where(
+            audit.AuditRow.subject_id.in_([str(action_id), str(desk.mine[1].id)])
+        )
+        deeds = session.scalars(query).all()
+    assert {"certs.action.ordered", "certs.action.done", "certs.certificate.file_refused"} <= set(deeds)
+    stranger = desk.official(department=world.make_department(desk.jobs, region_code=world.OTHER_COUNTY))
+    assert stranger.get(link[1]).status_code == 404
+
+
+def _make_imported(connection: Connection, row: Certificate) -> None:
+    connection.execute(
+        "update certs_certificate set origin = 'imported', import_id = gen_random_uuid(), source_system = '旧系统',"
+        " issued_on = valid_from, pdf_key = null, pdf_sha256 = null, signer_key_id = null where id = %s",
+        (row.id,),
+    )
+
+
+def _alter_file(jobs: Services, row: Certificate) -> None:
+    assert row.pdf_key
+    jobs.storage.put(row.pdf_key, jobs.storage.get(row.pdf_key) + b"\n")
+
+
+def test_the_same_page_sent_twice_orders_once(desk: Desk) -> None:
+    action_id = str(ids.new_id())
+    answers = [desk.order("suspend", [desk.mine[0].id], **REASON, action_id=action_id) for _ in range(2)]
+    assert [answer.location for answer in answers] == [f"/regulator/actions/{action_id}"] * 2
+    world.settle(desk.worker)
+    assert desk.steps(desk.mine[0]) == [("valid", ""), ("suspended", "suspend_unsafe_act")]
+    with desk.jobs.db.transaction(WORKER_SCOPE, read_only=True) as session:
+        assert len(session.scalars(select(Action).where(Action.id == uuid.UUID(action_id))).all()) == 1
+    stranger = desk.official(department=world.make_department(desk.jobs, region_code=world.OTHER_COUNTY))
+    form = {"kind": "suspend", "action_id": action_id, "certificate": str(desk.elsewhere.id), **REASON}
+    assert stranger.post("/regulator/actions", data=form).status_code == 404
+    assert desk.statuses()[3] == "valid"
+
+
+def test_an_order_that_runs_again_decides_nothing_twice(desk: Desk) -> None:
+    action_id = desk.settled(desk.order("suspend", [one.id for one in desk.mine], **REASON))
+    with desk.jobs.db.transaction(WORKER_SCOPE) as session:
+        action = session.scalars(select(Action).where(Action.id == action_id)).one()
+        action.state, action.ended_at = "running", None
+    tasks.run(desk.jobs, action_id=str(action_id))
+    assert [len(desk.steps(one)) for one in desk.mine] == [2, 2, 2]
+    assert set(desk.items(action_id).values()) == {("done", "")}
+
+
+@pytest.mark.parametrize(("kind", "form", "fatal"), [("suspend", REASON, 4), ("revoke", REVOKE, 3), ("files", {}, 3)])
+def test_an_order_killed_half_way_ends_as_if_it_had_not_been(
+    desk: Desk, instance: Instance, kind: str, form: dict[str, str], fatal: int
+) -> None:
+    answer = desk.order(kind, [one.id for one in desk.mine], **form)
+    action_id = uuid.UUID(answer.location.rsplit("/", 1)[1])
+    settings = instance.settings
+    environment = {
+        **os.environ,
+        "ANZHENG_ENV": "test",
+        "ANZHENG_HOME": str(settings.home),
+        "ANZHENG_STORAGE_URL": settings.storage_url,
+        "DATABASE_URL": instance.admin,
+    }
+    command = [sys.executable, "-m", "tests.certs.act_and_die", str(action_id), str(fatal)]
+    died = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert died.returncode == -signal.SIGKILL, died.stderr
+    assert ("open", "") in desk.items(action_id).values()
+    desk.settled(answer)
+    assert set(desk.items(action_id).values()) == {("done", "")}
+    assert "已办理 3 张 · 未办理 0 张" in desk.client.get(f"/regulator/actions/{action_id}").text
+    assert [len(desk.steps(one)) for one in desk.mine] == [2 if kind == "suspend" else 1] * 3
+    with desk.jobs.db.transaction(WORKER_SCOPE, read_only=True) as session:
+        proposed = session.scalars(
+            select(Proposal.id).where(Proposal.certificate_id.in_([one.id for one in desk.mine]))
+        ).all()
+    assert len(proposed) == (3 if kind == "revoke" else 0)
+
+
+def test_a_stopped_order_does_nothing_more(desk: Desk) -> None:
+    answer = desk.order("suspend", [one.id for one in desk.mine], **REASON)
+    action_id = uuid.UUID(answer.location.rsplit("/", 1)[1])
+    with desk.jobs.db.transaction(WORKER_SCOPE) as session:
+        ordered = operations.read_order(session, action_id)
+    assert ordered
+    with desk.jobs.db.transaction(ordered.actor.scope) as session:
+        assert operations.decide_one(session, ordered, desk.mine[0].id)
+    inspector = desk.official(Role.INSPECTOR)
+    assert inspector.post(f"/regulator/actions/{action_id}/stop").status_code == 403
+    assert desk.client.post(f"/regulator/actions/{action_id}/stop").status_code == 302
+    assert desk.client.post(f"/regulator/actions/{action_id}/stop").status_code == 409
+    world.settle(desk.worker)
+    assert desk.statuses() == ["suspended", "valid", "valid", "valid"]
+    page = desk.client.get(f"/regulator/actions/{action_id}").text
+    assert "已停止" in page
+    assert "已办理 1 张 · 未办理 0 张" in page
+
+
+def test_looking_is_not_deciding(desk: Desk) -> None:
+    inspector = desk.official(Role.INSPECTOR)
+    page = inspector.get("/regulator/certificates").text
+    assert 'value="files"' in page
+    assert 'value="suspend"' not in page
+    chosen = {"certificate": str(desk.mine[0].id), "action_id": str(ids.new_id())}
+    for kind, form in (("suspend", REASON), ("revoke", REVOKE)):
+        assert inspector.get(f"/regulator/actions/new?kind={kind}&certificate={desk.mine[0].id}").status_code == 403
+        assert inspector.post("/regulator/actions", data={"kind": kind, **chosen, **form}).status_code == 403
+    world.settle(desk.worker)
+    assert desk.statuses() == ["valid"] * 4
+    assert inspector.post("/regulator/actions", data={"kind": "files", **chosen}).status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("form", "status"),
+    [
+        ({"certificate": "not-an-id"}, 422),
+        ({"certificate": "' or 1=1 --"}, 422),
+        ({"certificate": ""}, 422),
+        ({}, 422),
+        ({"action_id": "x"}, 422),
+        ({"kind": "burn"}, 404),
+        ({"code": "revoke_lending"}, 422),
+        ({"code": ""}, 422),
+        ({"reason": "短"}, 422),
+        ({"reason": "长" * 501}, 422),
+        ({"all": "1", "confirmed": "-1"}, 409),
+        ({"all": "1", "confirmed": "９９"}, 409),
+    ],
+)
+def test_what_no_page_of_ours_sends_is_refused_and_writes_nothing(
+    desk: Desk, form: dict[str, str], status: int
+) -> None:
+    good = {"kind": "suspend", "action_id": str(ids.new_id()), **REASON}
+    sent = {**good, **({"certificate": str(desk.mine[0].id)} if form and "all" not in form else {}), **form}
+    answer = desk.client.post("/regulator/actions", data=sent)
+    assert answer.status_code == status
+    world.settle(desk.worker)
+    assert desk.statuses() == ["valid"] * 4
+    with desk.jobs.db.transaction(WORKER_SCOPE, read_only=True) as session:
+        assert session.scalars(select(Action).where(Action.tenant_id == desk.department)).all() == []
+
+
+def test_more_than_one_order_may_name_is_refused(desk: Desk) -> None:
+    many = [uuid.uuid4() for _ in range(limits().max_decisions + 1)]
+    answer = desk.order("suspend", many, **REASON)
+    assert (answer.status_code, f"一次最多办理 {limits().max_decisions} 张" in answer.text) == (422, True)
+    flood = desk.order("files", [uuid.uuid4() for _ in range(20_000)])
+    assert flood.status_code in {413, 422}
+    with desk.jobs.db.transaction(WORKER_SCOPE, read_only=True) as session:
+        assert session.scalars(select(Action).where(Action.tenant_id == desk.department)).all() == []
+
+
+def test_list_and_result_take_few_statements_however_many_certificates(desk: Desk, services: Services) -> None:
+    action_id = desk.settled(desk.order("suspend", [one.id for one in desk.mine], **REASON))
+    for address, most in (
+        ("/regulator/certificates", 3),
+        (f"/regulator/actions/{action_id}", 6),
+        ("/regulator/actions", 1),
+        ("/regulator/actions/new?kind=revoke&all=1", 5),
+    ):
+        with counted_statements(services) as seen:
+            assert desk.client.get(address).status_code == 200
+        assert len(seen) <= most, (address, seen)
+
+
+def test_another_department_sees_and_stops_nothing_of_it(desk: Desk) -> None:
+    answer = desk.order("suspend", [desk.mine[0].id], **REASON)
+    stranger = desk.official(department=world.make_department(desk.jobs, region_code=world.OTHER_COUNTY))
+    address = answer.location
+    assert stranger.get(address).status_code == 404
+    assert stranger.get(f"{address}/progress").status_code == 404
+    assert stranger.post(f"{address}/stop").status_code == 404
+    assert stranger.post(f"{address}/export").status_code == 404
+    assert address not in stranger.get("/regulator/actions").text
+    assert address in desk.client.get("/regulator/actions?kind=suspend&state=running").text
+    assert address not in desk.client.get("/regulator/actions?kind=files").text
+    world.settle(desk.worker)
+    assert desk.statuses()[0] == "suspended"
