@@ -90,3 +90,11 @@ BULK_STATES = {
     "done": (_("已完成"), "ok"),
     "cancelled": (_("已取消"), "muted"),
 }
+BULK_EXPORT_HEADS = ("证书类型", "人数", "已处理", "已签发", "制证失败", "状态", "下达人", "下达时间", "结束时间")
+BULK_EXPORT_STATES = {
+    "preparing": "准备中",
+    "running": "制证中",
+    "paused": "已暂停",
+    "done": "已完成",
+    "cancelled": "已取消",
+}

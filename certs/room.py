@@ -72,6 +72,7 @@ def register(kernel: Kernel) -> None:
     kernel.task(TELL_DRAFT_TASK, scheme_tasks.tell_draft)
     kernel.task(bulk.START_TASK, bulk_tasks.start, queue="certs", max_attempts=8)
     kernel.task(bulk.CHUNK_TASK, bulk_tasks.chunk, queue="certs", max_attempts=8)
+    kernel.task(bulk_tasks.EXPORT, bulk_tasks.export)
     kernel.ticker("certs.requeue_stalled", bulk_tasks.requeue_stalled, every_s=QUEUE_STALE_EVERY_S)
     kernel.task(actions.RUN_TASK, action_tasks.run, queue="certs", max_attempts=8)
     kernel.task(action_tasks.EXPORT, action_tasks.export)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Select, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -23,8 +24,8 @@ from lms.core.tenancy import ALL, WORKER_SCOPE, Scope
 
 START_TASK = "certs.bulk_start"
 CHUNK_TASK = "certs.bulk_chunk"
-CHUNK_PEOPLE = 50
 PAGE_PEOPLE = 5_000
+EXPORT_BATCH = 2_000
 # Behind the queue's other work: nobody waits before a screen.
 PRIORITY = -1
 STEPS = {
@@ -90,10 +91,34 @@ def access_bulk(session: Session, bulk_id: uuid.UUID) -> Bulk:
     return row
 
 
-def bulk_page(session: Session, cursor: str | None) -> Page[Bulk]:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which orders a list shows; empty means all. ``q`` is part of the name of who ordered."""
+
+    q: str = ""
+    state: str = ""
+    scheme: str = ""
+
+
+def bulk_page(session: Session, wanted: Wanted, cursor: str | None) -> Page[Bulk]:
     """Return the orders of the scope, the newest first."""
     keys = [Bulk.__table__.c.id]
-    return paginate(session, select(Bulk), keys=keys, key_of=lambda row: [row.id], cursor=cursor, descending=True)
+    query = _wanted(wanted)
+    return paginate(session, query, keys=keys, key_of=lambda row: [row.id], cursor=cursor, descending=True)
+
+
+def all_bulks(session: Session, wanted: Wanted) -> Iterator[Bulk]:
+    """Yield the whole of the list."""
+    yield from session.scalars(_wanted(wanted).order_by(Bulk.id.desc()).execution_options(yield_per=EXPORT_BATCH))
+
+
+def _wanted(wanted: Wanted) -> Select[Bulk]:
+    query = select(Bulk)
+    if wanted.q:
+        query = query.where(Bulk.ordered_by_name.contains(wanted.q, autoescape=True))
+    if wanted.state:
+        query = query.where(Bulk.state == wanted.state)
+    return query.where(Bulk.scheme_code == wanted.scheme) if wanted.scheme else query
 
 
 def start(services: Services, bulk_id: uuid.UUID) -> None:
@@ -172,7 +197,7 @@ def _finish_if_over(session: Session, row: Bulk) -> None:
 
 def _due(services: Services, session: Session, row: Bulk) -> Iterator[list[tuple[str, str]]]:
     """Yield chunks of people, seen through the department's own scope."""
-    today = clock.today(services.settings.timezone)
+    today, at_once = clock.today(services.settings.timezone), services.settings.bulk_chunk_people
     programme = scheme_in_force(session, row.scheme_code, today).programme_code
     scope, after = Scope.from_data(row.scope), _FIRST
     waiting: list[tuple[str, str]] = []
@@ -183,9 +208,9 @@ def _due(services: Services, session: Session, row: Bulk) -> Iterator[list[tuple
             break
         after = found[-1][1]
         waiting += _without_certificate(session, found)
-        while len(waiting) >= CHUNK_PEOPLE:
-            yield waiting[:CHUNK_PEOPLE]
-            del waiting[:CHUNK_PEOPLE]
+        while len(waiting) >= at_once:
+            yield waiting[:at_once]
+            del waiting[:at_once]
     if waiting:
         yield waiting
 

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import tempfile
 import uuid
+from dataclasses import asdict
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
+from sqlalchemy.orm import Session
+
+from certs.adapters.sheets import write_list
 from certs.issue import bulk
 from certs.issue.operations import request_certificate
 from certs.issue.tasks import make, read_order
-from lms.core import clock
-from lms.core.access import SYSTEM
+from certs.labels import BULK_EXPORT_HEADS, BULK_EXPORT_STATES
+from certs.models import Bulk
+from certs.schemes.queries import scheme_choices
+from lms.core import audit, clock, jobs, queue
+from lms.core.access import SYSTEM, Actor
+from lms.core.i18n import gettext as _
 from lms.core.services import Services
-from lms.core.tenancy import WORKER_SCOPE
+from lms.core.tenancy import WORKER_SCOPE, Scope
 
+EXPORT = "certs.bulk_export"
 STALLED_AFTER = timedelta(minutes=10)
 
 
@@ -50,3 +62,38 @@ def requeue_stalled(services: Services) -> None:
     """Queue orders again in which nothing has moved for ten minutes (ticker)."""
     with services.db.transaction(WORKER_SCOPE) as session:
         bulk.requeue_stalled(session, clock.now() - STALLED_AFTER)
+
+
+def start_export(session: Session, actor: Actor, wanted: bulk.Wanted) -> uuid.UUID:
+    """Queue the export of the list of orders as it is filtered; return the job to watch."""
+    job_id = jobs.start(session, actor, EXPORT, _("导出批量制证记录"))
+    audit.record(session, actor, "certs.bulk.exported", subject_type="job", subject_id=job_id)
+    queue.enqueue(session, EXPORT, job_id=str(job_id), scope=actor.scope.to_data(), wanted=asdict(wanted))
+    return job_id
+
+
+def export(services: Services, *, job_id: str, scope: dict[str, Any], wanted: dict[str, str]) -> None:
+    """Write the list to storage, seen through the scope of whoever asked, and name the file in the job."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        services.db.transaction(Scope.from_data(scope), read_only=True) as session,
+    ):
+        path, names = Path(folder) / "bulk.xlsx", {code: zh for code, zh, _en in scheme_choices(session)}
+        rows = bulk.all_bulks(session, bulk.Wanted(**wanted))
+        count = write_list(path, BULK_EXPORT_HEADS, (_row(row, names) for row in rows))
+        key = f"exports/{uuid.uuid4()}.xlsx"
+        services.storage.put(key, path)
+    with services.db.transaction(WORKER_SCOPE) as session:
+        done = {"state": jobs.JobState.DONE, "done": count, "total": count}
+        jobs.report(session, uuid.UUID(job_id), **done, object_key=key, file_name="bulk.xlsx")
+
+
+def _row(row: Bulk, names: dict[str, str]) -> list[str]:
+    return [
+        names.get(row.scheme_code, row.scheme_code),
+        *map(str, (row.people, row.people_done, row.issued, row.failed)),
+        BULK_EXPORT_STATES[row.state],
+        row.ordered_by_name,
+        row.ordered_at.isoformat(timespec="minutes"),
+        row.ended_at.isoformat(timespec="minutes") if row.ended_at else "",
+    ]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import replace
+from dataclasses import asdict, replace
+from urllib.parse import urlencode
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from certs.access import P
-from certs.issue.bulk import access_bulk, bulk_page, order_bulk, steer_bulk
+from certs.issue import bulk_tasks
+from certs.issue.bulk import Wanted, access_bulk, bulk_page, order_bulk, steer_bulk
 from certs.labels import BULK_STATES
 from certs.schemes.queries import scheme_choices
 from lms.core import web
@@ -27,9 +29,36 @@ def _schemes() -> dict[str, str]:
 @web.requires(P.DECIDE)
 def bulk_list() -> ResponseReturnValue:
     """List the department's orders."""
-    page = bulk_page(web.db(), request.args.get("cursor"))
-    page = replace(page, url=lambda cursor: url_for(".bulk_list", cursor=cursor or None))
-    return render_template("certs/bulk_list.html", page=page, schemes=_schemes(), states=BULK_STATES)
+    wanted, schemes = _wanted(), _schemes()
+    kept = {key: value for key, value in asdict(wanted).items() if value}
+    page = bulk_page(web.db(), wanted, request.args.get("cursor"))
+    page = replace(page, url=lambda cursor: f"{url_for('.bulk_list')}?{urlencode({**kept, 'cursor': cursor or ''})}")
+    return render_template(
+        "certs/bulk_list.html",
+        page=page,
+        wanted=wanted,
+        kept=urlencode(kept),
+        schemes=schemes,
+        states=BULK_STATES,
+        scheme_filters=[("", _("全部类型")), *schemes.items()],
+        state_filters=[("", _("全部状态")), *((code, name) for code, (name, _tone) in BULK_STATES.items())],
+    )
+
+
+def _wanted() -> Wanted:
+    state = request.args.get("state", "")
+    return Wanted(
+        q=request.args.get("q", "").strip()[:60],
+        state=state if state in BULK_STATES else "",
+        scheme=request.args.get("scheme", "")[:60],
+    )
+
+
+@blueprint.post("/regulator/bulk/export")
+@web.requires(P.DECIDE)
+def export() -> ResponseReturnValue:
+    """Export the list by a job."""
+    return redirect(url_for("core.job", job_id=bulk_tasks.start_export(web.db(), web.actor(), _wanted())))
 
 
 @blueprint.post("/regulator/bulk")

@@ -47,6 +47,7 @@ class Settings:
     face_model_dir: Path | None
     timezone: str
     pool_size: int
+    bulk_chunk_people: int
     signing: SigningSettings
 
     @property
@@ -107,10 +108,6 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
     if engine not in {"sface", "dlib"}:
         raise SettingsError("ANZHENG_FACE_ENGINE must be sface or dlib")
     model_dir = env.get("ANZHENG_FACE_MODEL_DIR")
-    try:
-        pool_size = int(env.get("ANZHENG_POOL_SIZE", "20"))
-    except ValueError:
-        raise SettingsError("ANZHENG_POOL_SIZE must be a number") from None
     return Settings(
         environment=environment,
         home=home,
@@ -120,9 +117,16 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
         face_engine=engine,
         face_model_dir=Path(model_dir) if model_dir else None,
         timezone=env.get("ANZHENG_TIMEZONE", "Asia/Shanghai"),
-        pool_size=pool_size,
+        pool_size=_positive("ANZHENG_POOL_SIZE", env.get("ANZHENG_POOL_SIZE", "20")),
+        bulk_chunk_people=_positive("ANZHENG_BULK_CHUNK_PEOPLE", env.get("ANZHENG_BULK_CHUNK_PEOPLE", "50")),
         signing=_signing(env),
     )
+
+
+def _positive(name: str, given: str) -> int:
+    if not given.isdecimal() or not int(given):
+        raise SettingsError(f"{name} must be a number from 1 on, not {given!r}")
+    return int(given)
 
 
 def _signing(env: Mapping[str, str]) -> SigningSettings:

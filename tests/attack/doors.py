@@ -57,6 +57,7 @@ PLAIN = [
     "certs_imports.export",
     "certs_bulk.bulk_list",
     "certs_bulk.order",
+    "certs_bulk.export",
     "certs_actions.new",
     "certs_actions.order",
     "certs_actions.action_list",

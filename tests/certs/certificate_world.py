@@ -7,12 +7,13 @@ import random
 import secrets
 import uuid
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from flask.testing import FlaskClient
 from sqlalchemy import insert, select
 from sqlalchemy import inspect as sa_inspect
+from sqlalchemy.orm import Session
 from stdnum.cn import ric
 
 import lms.accounts.api as accounts
@@ -39,6 +40,7 @@ POST = "chem_safety_manager"
 COUNTY = 410305
 OTHER_COUNTY = 410922
 CHEMICALS = "26"
+PASS_SCORE = 80
 _serial = itertools.count(random.SystemRandom().randrange(10**8))
 
 
@@ -196,58 +198,71 @@ def pass_exam(
             "industry_code": enterprise.industry_code,
             "programme_code": programme,
         }
-        enrolment_id, attempt_id = ids.new_id(), ids.new_id()
-        session.execute(
-            insert(Enrolment).values(
-                **common,
-                id=enrolment_id,
-                employment_id=learner.employment_id,
-                programme_version=1,
-                assignment_id=ids.new_id(),
-                cycle=1,
-                due_on=clock.today() + timedelta(days=10),
-                state="learned" if learned else "learning",
-                created_at=now,
-                learning_completed_at=now if learned else None,
-            )
-        )
-        plan = session.scalars(select(Blueprint).order_by(Blueprint.version.desc())).first()
-        assert plan is not None
-        session.execute(
-            insert(Attempt).values(
-                **common,
-                id=attempt_id,
-                enrolment_id=enrolment_id,
-                blueprint_code=plan.code,
-                blueprint_version=plan.version,
-                attempt_no=1,
-                seed=1,
-                pass_score=80,
-                state="graded",
-                started_at=now - timedelta(minutes=30),
-                deadline_at=now,
-                closes_at=now,
-                submitted_at=now,
-                submit_reason="person",
-                graded_at=now,
-                score=score,
-                passed=score >= 80,
-                due_on=None,
-                identity_verification_id=ids.new_id(),
-            )
-        )
+        enrolment_id = _enrol(session, common, learner, now if learned else None)
+        attempt_id = _sit(session, common, enrolment_id, score)
         event = AttemptGraded(
             version=1,
             attempt_id=attempt_id,
             enrolment_id=enrolment_id,
             score=score,
-            passed=score >= 80,
+            passed=score >= PASS_SCORE,
             due_on=None,
             at=now,
             **common,
         )
         events.publish(session, event)
     return event
+
+
+def _enrol(session: Session, common: dict[str, Any], learner: Learner, learned_at: datetime | None) -> uuid.UUID:
+    """Write down an enrolment, learned at the moment if there is one; return its id."""
+    enrolment_id = ids.new_id()
+    session.execute(
+        insert(Enrolment).values(
+            **common,
+            id=enrolment_id,
+            employment_id=learner.employment_id,
+            programme_version=1,
+            assignment_id=ids.new_id(),
+            cycle=1,
+            due_on=clock.today() + timedelta(days=10),
+            state="learned" if learned_at else "learning",
+            created_at=clock.now(),
+            learning_completed_at=learned_at,
+        )
+    )
+    return enrolment_id
+
+
+def _sit(session: Session, common: dict[str, Any], enrolment_id: uuid.UUID, score: int) -> uuid.UUID:
+    """Write down a graded attempt after half an hour's exam; return its id."""
+    attempt_id, now = ids.new_id(), clock.now()
+    plan = session.scalars(select(Blueprint).order_by(Blueprint.version.desc())).first()
+    assert plan is not None
+    session.execute(
+        insert(Attempt).values(
+            **common,
+            id=attempt_id,
+            enrolment_id=enrolment_id,
+            blueprint_code=plan.code,
+            blueprint_version=plan.version,
+            attempt_no=1,
+            seed=1,
+            pass_score=PASS_SCORE,
+            state="graded",
+            started_at=now - timedelta(minutes=30),
+            deadline_at=now,
+            closes_at=now,
+            submitted_at=now,
+            submit_reason="person",
+            graded_at=now,
+            score=score,
+            passed=score >= PASS_SCORE,
+            due_on=None,
+            identity_verification_id=ids.new_id(),
+        )
+    )
+    return attempt_id
 
 
 def certificate_rows(services: Services, person_id: uuid.UUID) -> list[Certificate]:

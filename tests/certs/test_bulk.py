@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import re
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import psycopg
 import pytest
 from flask.testing import FlaskClient
+from python_calamine import CalamineWorkbook
 
 from certs.issue import bulk, bulk_tasks
 from lms.core import clock
@@ -31,14 +33,20 @@ class Desk:
 
 
 @pytest.fixture
-def desk(
-    app: AnzhengFlask,
-    jobs_services: Services,
-    admin_connection: psycopg.Connection[tuple[object, ...]],
-    monkeypatch: pytest.MonkeyPatch,
-) -> Desk:
+def jobs_services(jobs_services: Services) -> Services:
+    """Services of an instance that issues to three people in each step."""
+    return replace(jobs_services, settings=replace(jobs_services.settings, bulk_chunk_people=3))
+
+
+@pytest.fixture
+def queue_worker(jobs_services: Services) -> Worker:
+    """The worker of that instance."""
+    return Worker(jobs_services)
+
+
+@pytest.fixture
+def desk(app: AnzhengFlask, jobs_services: Services, admin_connection: psycopg.Connection[tuple[object, ...]]) -> Desk:
     """Seven people passed, and the jobs that would issue to each of them were lost."""
-    monkeypatch.setattr(bulk, "CHUNK_PEOPLE", 3)
     row = admin_connection.execute(
         "select r.code from accounts_region r where r.code % 100 <> 0 and not exists"
         " (select 1 from exams_attempt a where a.region_code = r.code) order by random() limit 1"
@@ -184,3 +192,25 @@ def test_another_department_sees_nothing_of_it_and_issues_nothing_there(
     inspector = world.client_for(app, jobs_services, mine, elsewhere, Role.INSPECTOR)
     assert inspector.post("/regulator/bulk", data={"scheme": world.SCHEME}).status_code == 403
     assert stored(admin_connection, bulk_id)[0] == "preparing"
+
+
+def test_the_list_of_orders_filters_and_exports(desk: Desk, queue_worker: Worker) -> None:
+    first = start(desk)
+    desk.client.post(f"/regulator/bulk/{first}/cancel")
+    second = start(desk)
+    for query, shown in (
+        ("", {first, second}),
+        ("?state=cancelled", {first}),
+        (f"?state=preparing&scheme={world.SCHEME}&q=李", {second}),
+        ("?scheme=none", set()),
+        ("?q=%25", set()),
+    ):
+        page = desk.client.get(f"/regulator/bulk{query}").text
+        assert {one for one in (first, second) if str(one) in page} == shown, query
+    assert f"/regulator/bulk/{first}?back=/regulator/bulk%3Fstate%3Dcancelled" in (
+        desk.client.get("/regulator/bulk?state=cancelled").text
+    )
+    job = desk.client.post("/regulator/bulk/export?state=cancelled").headers["Location"]
+    world.settle(queue_worker)
+    rows = CalamineWorkbook.from_filelike(io.BytesIO(desk.client.get(f"{job}/file").data)).get_sheet_by_index(0)
+    assert [row[5] for row in rows.to_python()] == ["状态", "已取消"]

@@ -1,20 +1,16 @@
 """Run as a process of its own: the product's worker, but jobs of killed ones come back after moments.
 
-python -m tests.kills.impatient_worker PEOPLE_PER_CHUNK
+python -m tests.kills.impatient_worker
 """
 
 from __future__ import annotations
 
-import sys
-
-from certs.issue import bulk
 from lms.app import build_kernel
 from lms.core import bootstrap, worker
 from lms.core.settings import load_settings
 
 
-def main(people_per_chunk: int) -> None:
-    bulk.CHUNK_PEOPLE = people_per_chunk
+def main() -> None:
     settings = load_settings()
     services = bootstrap.build_services(settings, build_kernel(), login="jobs")
     worker.STALLED_AFTER_S, worker.UPDATE_HEARTBEAT_S, worker.RECOVER_EVERY_S = 2, 1, 1
@@ -22,4 +18,4 @@ def main(people_per_chunk: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main()

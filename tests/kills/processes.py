@@ -50,6 +50,7 @@ def running(command: list[str], settings: Settings, log: Path) -> Iterator[subpr
         "ANZHENG_STORAGE_URL": settings.storage_url,
         "DATABASE_URL": settings.admin_database_url or "",
         "ANZHENG_POOL_SIZE": "8",
+        "ANZHENG_BULK_CHUNK_PEOPLE": str(settings.bulk_chunk_people),
     }
     with log.open("ab") as output:
         process = subprocess.Popen(

@@ -14,6 +14,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -57,7 +58,7 @@ class House:
         self.installation, self.stack, self.folder, self.port = installation, stack, folder, free_port()
         self.commands = {
             "web": serve.web_command(self.port),
-            "worker": [sys.executable, "-m", "tests.kills.impatient_worker", str(CHUNK_PEOPLE)],
+            "worker": [sys.executable, "-m", "tests.kills.impatient_worker"],
         }
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         for name in self.commands:
@@ -65,7 +66,8 @@ class House:
 
     def start(self, name: str) -> None:
         log = self.folder / f"{name}.log"
-        process = running(self.commands[name], self.installation.settings, log)
+        settings = replace(self.installation.settings, bulk_chunk_people=CHUNK_PEOPLE)
+        process = running(self.commands[name], settings, log)
         self.processes[name] = self.stack.enter_context(process)
 
     def kill(self, victim: str) -> None:
