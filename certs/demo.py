@@ -8,15 +8,20 @@ from datetime import date, timedelta
 
 from sqlalchemy import ColumnElement, select
 
+from certs.actions import demo as downloaded
 from certs.imports import demo as imported
+from certs.issue import demo as issued
 from certs.models import Certificate, StatusEvent
 from certs.registry.operations import sequence_all
 from certs.rules import CorrectionKind, Decision, Outcome, ProposalKind
+from certs.schemes.drafts import content_of, save_draft
+from certs.schemes.queries import scheme_in_force
 from certs.status.corrections import NewCorrection, decide_correction, request_correction
 from certs.status.objections import answer_objection, object_to
 from certs.status.operations import decide
 from certs.status.proposals import NewProposal, decide_proposal, propose
 from lms.accounts.demo import STAFF_SIGN_INS, measured, moment_of, person_actor, province_of
+from lms.accounts.demo_cast import SCHEME
 from lms.core import clock
 from lms.core.access import Actor
 from lms.core.bootstrap import worker_conninfo
@@ -56,6 +61,8 @@ def make(services: Services) -> None:
     officials = province_of(services).officials
     county, city = officials["county"], officials["city"]
     with measured("decisions, earlier certificates and the log"):
+        # First: it is the last exams' evening, and all that follows works the queue off.
+        issued.make(services, county, today)
         imported.make(services, county, today)
         _replace_photo(services, county, today)
         _suspend_by_mistake(services, county, today)
@@ -72,8 +79,20 @@ def make(services: Services) -> None:
                 ban = NewProposal(ProposalKind.BAN, "ban_fraud", BAN, date(today.year + 3, today.month, 1))
                 _decide_by_two(services, (county, city), chosen[1].id, ban)
                 _leave_open(services, county, chosen)
+        downloaded.make(services, county, today)
+        _draft(services, officials["province"], today)
         drain(services, worker_conninfo(services.settings))
         sequence_all(services)
+
+
+def _draft(services: Services, province: Actor, today: date) -> None:
+    """Leave a draft of the next version: holders shall be reminded earlier."""
+    then = moment_of(services, today - timedelta(days=1), 16, 5)
+    with clock.travelling_to(then), services.db.transaction(province.scope) as session:
+        present = scheme_in_force(session, SCHEME, today)
+        content = {**content_of(present), "effective_from": date(today.year + 1, 1, 1).isoformat()}
+        window = {"renewal_window_days": present.renewal_window_days + 30}
+        save_draft(session, province, "scheme", SCHEME, {**content, **window})
 
 
 def _replace_photo(services: Services, county: Actor, today: date) -> None:

@@ -77,6 +77,10 @@ def test_everything_is_there(made: Made) -> None:
     assert made.count("select count(*) from certs_certificate where status <> 'valid'") == 6
     assert made.count("select count(*) from accounts_portrait") >= 5
     assert made.count("select count(*) from procrastinate_jobs") == 0
+    assert made.count("select count(*) from certs_bulk where state = 'done' and issued = people and people > 0") == 1
+    assert made.count("select count(*) from certs_draft where state = 'open' and kind = 'scheme'") == 1
+    packed = "select count(*) from certs_action a join certs_action_item i on i.action_id = a.id where a.state = 'done'"
+    assert made.count(f"{packed} and i.state = 'done'") >= 1
 
 
 def test_warnings_of_both_colours_are_open(made: Made) -> None:
