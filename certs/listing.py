@@ -14,6 +14,7 @@ from certs.labels import LABELS, ORIGINS, TONES
 from certs.queries import Filter
 from certs.rules import Origin, Shown
 from certs.schemes.queries import scheme_choices
+from certs.status.standing import concerns_of_staff
 from lms.core import clock, web
 from lms.core.i18n import gettext as _
 from lms.core.i18n import in_language
@@ -70,6 +71,7 @@ def list_page(wanted: Filter, endpoint: str, template: str) -> ResponseReturnVal
         wanted=wanted,
         kept=urlencode(kept),
         filters=kept,
+        concerns_of=concerns_of_staff(web.db(), page.items) if wanted.employer_id else {},
         labels=LABELS,
         tones=TONES,
         shown_filters=[("", _("全部状态")), *((s.value, LABELS[s]) for s in SHOWN_FILTERS), ("failed", _("制证失败"))],

@@ -29,6 +29,7 @@ from certs.schemes.queries import scheme_version
 from certs.schemes.refusals import refused_with_scheme
 from certs.status.bans import ban_from_programme
 from certs.status.operations import decide
+from certs.status.standing import concerns_of_staff
 from certs.status.views import sections_of
 from lms.core import audit, clock, web
 from lms.core.access import Actor
@@ -98,7 +99,8 @@ def staff_strip(session: Session, actor: Actor, person_id: uuid.UUID | None) -> 
     found = queries.certificates_of(session, person_id, _today())
     for one in found:
         web.note_personal_read("certificate", one.certificate_id)
-    return render_template("certs/_of_staff.html", certificates=found, labels=LABELS, tones=TONES)
+    concerns = concerns_of_staff(session, found)
+    return render_template("certs/_of_staff.html", certificates=found, concerns_of=concerns, labels=LABELS, tones=TONES)
 
 
 def _step_name(view: queries.CertificateView, old_status: str, new_status: str) -> object:
@@ -122,6 +124,7 @@ def _page(row: Certificate, *, layout: str, back: str, form: DecisionForm | None
         history=[(_step_name(view, e.old_status, e.new_status), e) for e in history],
         cases=sections_of(web.db(), row, history),
         decision=_decision(row),
+        concerns=concerns_of_staff(web.db(), [view]).get(row.id, ()) if web.actor().can(P.READ_STAFF) else (),
         symbol=address_symbol(address),
         decisions=[(d, *DECISIONS[d]) for d in rules.allowed_decisions(Status(row.status))]
         if form is not None and row.state == "issued"

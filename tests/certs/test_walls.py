@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import io
 import re
+import uuid
 from dataclasses import dataclass
 from datetime import date
 
 import pytest
 from flask.testing import FlaskClient
 from python_calamine import CalamineWorkbook
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 import lms.accounts.api as accounts
 from certs.models import Certificate, StatusEvent
+from certs.rules import Decision, ProposalKind
+from certs.status.proposals import NewProposal
 from lms.accounts.models import Person
-from lms.core import audit
+from lms.core import audit, clock
 from lms.core.access import SYSTEM, Role
 from lms.core.notify import NoticeRow
 from lms.core.services import Services
-from lms.core.tenancy import WORKER_SCOPE
+from lms.core.tenancy import WORKER_SCOPE, Scope, ScopeRole
 from lms.core.web import AnzhengFlask
 from tests.certs import certificate_world as world
 from tests.conftest import Worker
+from tests.supervision.province import counted_statements
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,3 +202,58 @@ def test_lists_filter_and_export(scene: Scene, queue_worker: Worker) -> None:
     assert file.status_code == 200
     rows = CalamineWorkbook.from_filelike(io.BytesIO(file.data)).get_sheet_by_index(0).to_python()
     assert [row[2] for row in rows] == ["证书编号", scene.certificate.number]
+
+
+def _stands_against(scene: Scene) -> None:
+    """Let the holder be suspended, object, and be barred from the type until next year."""
+    world.decided(scene.jobs_services, scene.certificate, Decision.SUSPEND, "现场检查发现问题，详见笔录")
+    with scene.jobs_services.db.transaction(WORKER_SCOPE, read_only=True) as session:
+        mine = (StatusEvent.certificate_id == scene.certificate.id, StatusEvent.new_status == "suspended")
+        step_id = session.scalars(select(StatusEvent.id).where(*mine)).one()
+    form = {"subject_id": str(step_id), "text": "当日我不在现场，请复核"}
+    assert scene.holder().post(f"/certificates/{scene.certificate.id}/objections", data=form).status_code == 302
+    until = date(clock.today().year + 1, 6, 30)
+    ban = NewProposal(ProposalKind.BAN, "ban_accident", "对事故负有责任，详见通报", until)
+    world.decide_by_two(scene.jobs_services, scene.certificate.id, ban)
+
+
+def test_the_employer_sees_what_stands_against_staff_with_reason_and_day_and_no_texts(scene: Scene) -> None:
+    _stands_against(scene)
+    client = scene.enterprise()
+    person = re.search(r"/staff/[0-9a-f-]{36}", client.get("/staff").text)
+    assert person
+    for address in ("/tenant/certificates", person[0], f"/tenant/certificates/{scene.certificate.id}"):
+        page = client.get(address).text
+        assert f"自 {clock.today()} 起 · 其他依法暂扣的情形" in page, address
+        assert f"限制取得该类证书，自 {clock.today()} 至 {clock.today().year + 1}-06-30" in page, address
+        assert re.search(rf"持证人于 {clock.today()} 提出异议，最迟 \d{{4}}-\d\d-\d\d 前答复", page), address
+        assert "请复核" not in page, address
+        assert "详见通报" not in page, address
+
+
+def test_another_employer_and_a_former_one_learn_nothing_of_bans_and_objections(
+    scene: Scene, services: Services
+) -> None:
+    _stands_against(scene)
+    asked = text("select * from certs_bars_of_staff(:people, current_date, 'Asia/Shanghai')")
+
+    def told(tenant_id: object) -> int:
+        scope = Scope(ScopeRole.TENANT, actor_id=uuid.uuid4(), tenant_id=tenant_id)  # type: ignore[arg-type]
+        with services.db.transaction(scope, read_only=True) as session:
+            return len(session.connection().execute(asked, {"people": [scene.learner.person_id]}).all())
+
+    assert told(scene.learner.tenant_id) == 2
+    assert told(world.make_enterprise(scene.jobs_services)) == 0
+    with scene.jobs_services.db.transaction(WORKER_SCOPE) as session:
+        accounts.end_employment(
+            session, SYSTEM, scene.learner.tenant_id, scene.learner.employment_id, left_on=clock.today()
+        )
+    assert told(scene.learner.tenant_id) == 0
+
+
+def test_the_employers_list_takes_few_statements_however_many_concerns(scene: Scene, services: Services) -> None:
+    _stands_against(scene)
+    client = scene.enterprise()
+    with counted_statements(services) as seen:
+        assert client.get("/tenant/certificates").status_code == 200
+    assert len(seen) <= 6, seen
