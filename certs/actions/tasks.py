@@ -98,6 +98,8 @@ def _pack(services: Services, ordered: Order, waiting: Sequence[uuid.UUID]) -> N
             return
         services.storage.put(key, path)
     with services.db.transaction(WORKER_SCOPE) as session:
+        if read_order(session, ordered.action_id) is None:
+            return
         mine = (ActionItem.tenant_id == ordered.tenant_id, ActionItem.action_id == ordered.action_id)
         for certificate_id, code in refused.items():
             one = update(ActionItem).where(*mine, ActionItem.certificate_id == certificate_id)

@@ -338,6 +338,14 @@ def test_a_stopped_order_does_nothing_more(desk: Desk) -> None:
     assert "已办理 1 张 · 未办理 0 张" in page
 
 
+def test_an_archive_stopped_before_its_end_is_not_handed_out(desk: Desk) -> None:
+    answer = desk.order("files", [one.id for one in desk.mine])
+    assert desk.client.post(f"{answer.location}/stop").status_code == 302
+    action_id = desk.settled(answer)
+    assert set(desk.items(action_id).values()) == {("open", "")}
+    assert "下载压缩包" not in desk.client.get(answer.location).text
+
+
 def test_looking_is_not_deciding(desk: Desk) -> None:
     inspector = desk.official(Role.INSPECTOR)
     page = inspector.get("/regulator/certificates").text
