@@ -176,7 +176,8 @@ def _pages(jobs: Services, enterprise: province.Enterprise, enrolments: list[uui
         "regulator": [
             "/board", f"/board/enterprises/{enterprise.tenant_id}", "/warnings", f"/warnings/{case}",
             "/regulator/certificates", f"/regulator/certificates/{certificate.id}", "/notices",
-            "/regulator/certificate-imports", "/regulator/bulk",
+            "/regulator/certificate-imports", "/regulator/bulk", "/regulator/actions",
+            "/regulator/actions/new?kind=suspend&all=1",
             "/regulator/proposals", f"/regulator/proposals/{ban}", "/regulator/corrections",
             f"/regulator/objections/{objection}", "/regulator/schemes", SCHEME_PAGE, f"{SCHEME_PAGE}/edit",
             f"{SCHEME_PAGE}/eligible", f"{SCHEME_PAGE}/people/{certificate.person_id}", "/regulator/templates",
