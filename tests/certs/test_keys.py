@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,17 +13,24 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from cryptography.hazmat.primitives.asymmetric import ec
+from pyhanko.pdf_utils.reader import PdfFileReader
 from sqlalchemy import select
 
 from certs.adapters.verifying import verify_pdf
+from certs.check.queries import Visitor
 from certs.commands import certs_group
 from certs.errors import NoKeys
 from certs.issue import tasks
 from certs.issue.operations import request_certificate
 from certs.keys.operations import public_keys, root_pems, signing_keys
 from certs.models import Certificate, IssuerKey, IssuerSecret
+from certs.registry import verification
+from certs.registry.operations import sequence_all
+from certs.verify.operations import verify_file
+from certs.verify.rules import State
 from lms.core import bootstrap, clock
 from lms.core.access import SYSTEM
+from lms.core.audit import AuditRow
 from lms.core.services import Kernel, Services
 from lms.core.settings import SettingsError, SigningSettings, load_settings
 from lms.core.tenancy import WORKER_SCOPE
@@ -58,6 +66,16 @@ def under(services: Services, **changes: Any) -> Iterator[Services]:
         found.db.dispose()
 
 
+@contextmanager
+def web_of(services: Services) -> Iterator[Services]:
+    """The same instance as visitors meet it."""
+    found = bootstrap.build_services(services.settings, services.kernel, login="web")
+    try:
+        yield found
+    finally:
+        found.db.dispose()
+
+
 def run(services: Services, *arguments: str | Path) -> Result:
     return CliRunner().invoke(certs_group, [str(one) for one in arguments], obj=lambda _login: services)
 
@@ -76,6 +94,14 @@ def is_genuine(services: Services, row: Certificate) -> bool:
     with services.db.transaction(WORKER_SCOPE, read_only=True) as session:
         roots = [pem.encode() for pem in root_pems(session)]
     return verify_pdf(services.storage.get(row.pdf_key or ""), roots, clock.now()).genuine
+
+
+def verdict(services: Services, row: Certificate) -> tuple[str, list[str]]:
+    """Bring the file to the verification; return what comes out and the reasons of the checks that failed."""
+    with web_of(services) as web:
+        report = verify_file(web, services.storage.get(row.pdf_key or ""), Visitor(b"here", "other"), throttle=False)
+    failed = [finding.reason for finding in report.findings if finding.state is State.FAILED]
+    return report.outcome.value, failed
 
 
 def key_ids(services: Services, kind: str) -> list[str]:
@@ -123,15 +149,49 @@ def test_a_key_announced_ahead_is_public_at_once_and_signs_from_its_time_on(own:
 
 
 def test_the_log_goes_on_under_its_next_key(own: Services) -> None:
-    from certs.registry import verification
-    from certs.registry.operations import sequence_all
-
     issue_one(own)
     sequence_all(own)
     assert run(own, "rotate-key", "log").exit_code == 0
     issue_one(own)
     sequence_all(own)
     assert verification.verify(own, files=True).problem is None
+
+
+def test_a_revoked_key_signs_no_more_and_what_was_entered_before_stays_good(own: Services) -> None:
+    before = issue_one(own)
+    sequence_all(own)
+    revoked = before.signer_key_id or ""
+    said = run(own, "revoke-key", revoked, "--reason", "私钥可能泄露")
+    assert (said.exit_code, said.output) == (0, "revoked\n")
+    assert verdict(own, before) == ("trusted", [])
+    with own.db.transaction(WORKER_SCOPE, read_only=True) as session:
+        (audited,) = session.scalars(select(AuditRow).where(AuditRow.action == "certs.key.revoked"))
+        assert (audited.subject_id, audited.data) == (revoked, {"reason": "私钥可能泄露"})
+        with pytest.raises(NoKeys):
+            signing_keys(session)
+    with pytest.raises(NoKeys):
+        issue_one(own)
+    again = run(own, "revoke-key", revoked, "--reason", "again")
+    assert (again.exit_code, "no document key in force" in again.output) == (1, True)
+
+
+def test_after_a_revocation_the_next_key_signs_at_once(own: Services) -> None:
+    first = issue_one(own)
+    assert run(own, "revoke-key", first.signer_key_id or "", "--reason", "私钥可能泄露").exit_code == 0
+    said = run(own, "rotate-key", "pdf")
+    assert said.exit_code == 0, said.output
+    after = issue_one(own)
+    sequence_all(own)
+    assert after.signer_key_id == said.output.strip()
+    assert verdict(own, after) == ("trusted", [])
+
+
+def test_a_newer_key_that_is_revoked_hands_over_to_the_one_before(own: Services) -> None:
+    (oldest,) = key_ids(own, "pdf")
+    newer = run(own, "rotate-key", "pdf").output.strip()
+    assert run(own, "revoke-key", newer, "--reason", "私钥可能泄露").exit_code == 0
+    with own.db.transaction(WORKER_SCOPE, read_only=True) as session:
+        assert signing_keys(session).pdf_key_id == oldest
 
 
 def test_the_provinces_own_key_takes_over(own: Services, authority: Authority, tmp_path: Path) -> None:
@@ -155,7 +215,8 @@ def test_a_key_in_a_token_signs_and_leaves_no_secret_behind(
     key = ec.generate_private_key(ec.SECP256R1())
     import_into_token(token_folder, "seal-2026", key)
     adopted = [*adoption(authority, tmp_path, key), "--token-key", "seal-2026"]
-    assert "ANZHENG_PKCS11_MODULE" in run(own, *adopted).output
+    refused = run(own, *adopted)
+    assert (refused.exit_code, "ANZHENG_PKCS11_MODULE" in refused.output) == (1, True), refused.output
     (tmp_path / "pin").write_text(PIN)
     signing = SigningSettings("B-B", None, None, Path(SOFTHSM), "anzheng", tmp_path / "pin")
     with under(own, signing=signing) as equipped:
@@ -215,12 +276,23 @@ def test_init_in_production_makes_no_authority(instance: Instance, kernel: Kerne
     production.db.dispose()
 
 
+@contextmanager
+def stamped_at(own: Services, authority: Authority, folder: Path, level: str) -> Iterator[Services]:
+    """The instance as its operator sets it up: the authority's key, its timestamps and a level of signatures."""
+    adopted = [*adoption(authority, folder, ec.generate_private_key(ec.SECP256R1())), "--key", folder / "seal.key"]
+    said = run(own, *adopted)
+    assert said.exit_code == 0, said.output
+    names = {"ANZHENG_TSA_URL": f"{authority.url}/tsa", "ANZHENG_TSA_ROOTS": str(authority.folder / "root.pem")}
+    told = load_settings({"ANZHENG_HOME": str(folder), "ANZHENG_SIGNATURE_LEVEL": level, **names})
+    with under(own, signing=told.signing) as stamped:
+        yield stamped
+
+
+@pytest.mark.parametrize("level", ["B-T", "B-LT"])
 def test_an_authority_that_does_not_answer_delays_the_certificate_and_nothing_else(
-    own: Services, authority: Authority, tmp_path: Path
+    own: Services, authority: Authority, tmp_path: Path, level: str
 ) -> None:
-    (tmp_path / "tsa.pem").write_bytes(pem_of(authority.root))
-    signing = SigningSettings("B-T", f"{authority.url}/tsa", tmp_path / "tsa.pem", None, "", None)
-    with under(own, signing=signing) as stamped:
+    with stamped_at(own, authority, tmp_path, level) as stamped:
         authority.is_broken = True
         event = world.pass_exam(stamped, world.make_learner(stamped, world.make_enterprise(stamped)))
         with stamped.db.transaction(WORKER_SCOPE) as session:
@@ -235,9 +307,22 @@ def test_an_authority_that_does_not_answer_delays_the_certificate_and_nothing_el
         tasks.issue(stamped, **arguments)
         (row,) = world.certificate_rows(stamped, event.person_id)
         assert row.state == "issued"
-        assert is_genuine(stamped, row)
-        token_oid = b"060b2a864886f70d010910020e"
-        assert token_oid in stamped.storage.get(row.pdf_key or "")
+
+
+@pytest.mark.parametrize(("level", "asked"), [("B-T", ["stamp"]), ("B-LT", ["stamp", "crl"])])
+def test_what_is_issued_at_the_level_that_is_set_is_trusted_when_it_is_brought(
+    own: Services, authority: Authority, tmp_path: Path, level: str, asked: list[str]
+) -> None:
+    with stamped_at(own, authority, tmp_path, level) as stamped:
+        authority.requests.clear()
+        row = issue_one(stamped)
+        assert list(dict.fromkeys(authority.requests)) == asked
+        sequence_all(stamped)
+        assert verdict(stamped, row) == ("trusted", [])
+        pdf = stamped.storage.get(row.pdf_key or "")
+    token_oid = b"060b2a864886f70d010910020e"
+    assert token_oid in pdf
+    assert ("/DSS" in PdfFileReader(io.BytesIO(pdf)).root) == (level == "B-LT")
 
 
 def test_settings_name_what_is_missing(tmp_path: Path) -> None:
