@@ -26,6 +26,8 @@ from lms.core.services import Kernel, Services
 from lms.core.settings import Settings, load_secrets, load_settings
 from lms.core.web import AnzhengFlask
 
+# A superuser's connection; psycopg types columns as objects.
+Admin = psycopg.Connection[tuple[object, ...]]
 HOME_VARIABLE = "ANZHENG_TEST_HOME"
 TEMPLATE = "anzheng_template"
 
@@ -143,7 +145,7 @@ def auditor_services(instance: Instance, kernel: Kernel) -> Iterator[Services]:
 
 
 @pytest.fixture
-def admin_connection(instance: Instance) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+def admin_connection(instance: Instance) -> Iterator[Admin]:
     """A superuser's connection, for looking at what is really stored and for attacks on it."""
     with psycopg.connect(instance.admin, autocommit=True) as connection:
         yield connection

@@ -100,7 +100,7 @@ class _Walk:
             for offset, (leaf, event, certificate) in enumerate(batch):
                 _check_leaf(self.tree.size + offset, leaf, event, certificate)
             fresh = self.tree.append([bytes(leaf.leaf_hash) for leaf, _, _ in batch])
-            self._check_nodes(fresh)
+            self._check_nodes(fresh, [leaf for leaf, _, _ in batch])
             for checkpoint in self._checkpoints(len(batch)):
                 self._check_checkpoint(checkpoint, keys)
                 self.last = checkpoint.tree_size
@@ -120,7 +120,7 @@ class _Walk:
         joined = select(LogCheckpoint, Cosignature).join(Cosignature, Cosignature.tree_size == sizes)
         return self.session.execute(joined.where(sizes > self.tree.size - added, sizes <= self.tree.size)).all()
 
-    def _check_nodes(self, fresh: Sequence[StoredHash]) -> None:
+    def _check_nodes(self, fresh: Sequence[StoredHash], leaves: Sequence[Leaf]) -> None:
         ranges: dict[int, tuple[int, int]] = {}
         for node in fresh:
             ranges[node.level] = (ranges.get(node.level, (node.index, 0))[0], node.index)
@@ -129,7 +129,11 @@ class _Walk:
         found = {(level, at): bytes(digest) for level, at, digest in self.session.execute(_NODES, names)}
         for node in fresh:
             if found.get((node.level, node.index)) != node.digest:
-                raise BrokenError(f"tree node {node.level}/{node.index} was altered or is missing")
+                named = f"tree node {node.level}/{node.index} was altered or is missing"
+                if node.level == 0:
+                    leaf = leaves[node.index - self.tree.size + len(leaves)]
+                    named = f"leaf {leaf.id} does not belong at place {leaf.seq}, or {named}"
+                raise BrokenError(named)
 
     def _check_checkpoint(self, checkpoint: LogCheckpoint, keys: dict[str, IssuerKey]) -> None:
         """Compare signature and root. Roots that come from the same leaves are consistent with each other."""
@@ -150,7 +154,7 @@ class _Walk:
         size = self.tree.size
         beyond = self.session.scalar(select(func.max(LogCheckpoint.tree_size))) or 0
         if beyond > size:
-            raise BrokenError(f"checkpoint {beyond} covers more leaves than there are: {size}")
+            raise BrokenError(f"the leaf at place {size} is missing: checkpoint {beyond} covers it")
         if self.last != size:
             raise BrokenError(f"leaves up to {size - 1} bear no checkpoint")
         count = int(self.session.execute(select(func.count()).select_from(TreeNode)).scalar_one())

@@ -5,10 +5,8 @@ from __future__ import annotations
 import base64
 import uuid
 
-import psycopg
 import pytest
 from flask.testing import FlaskClient
-from psycopg.types.json import Jsonb
 from sqlalchemy import event, text
 from sqlalchemy.exc import ProgrammingError
 
@@ -24,18 +22,15 @@ from lms.core.access import SYSTEM
 from lms.core.services import Services
 from lms.core.tenancy import WORKER_SCOPE
 from tests.certs import certificate_world as world
-from tests.conftest import Worker
-
-Admin = psycopg.Connection[tuple[object, ...]]
+from tests.certs.altering import altered, deleted, kept
+from tests.certs.certificates import make_certificate
+from tests.conftest import Admin, Worker
 
 
 @pytest.fixture
 def certificate(jobs_services: Services, queue_worker: Worker) -> Certificate:
     """An issued certificate that was suspended and reinstated, all of it in the log."""
-    learner = world.make_learner(jobs_services, world.make_enterprise(jobs_services))
-    world.pass_exam(jobs_services, learner)
-    world.settle(queue_worker)
-    (row,) = world.certificate_rows(jobs_services, learner.person_id)
+    row = make_certificate(jobs_services, queue_worker)
     for decision in (Decision.SUSPEND, Decision.REINSTATE):
         world.decided(jobs_services, row, decision)
         queue_worker.tick("certs.sequence")
@@ -76,6 +71,9 @@ CASES = {
     "pdf digest": ("certs_certificate", flip("pdf_sha256", 0), "id = %(id)s"),
     "status": ("certs_certificate", "status = 'revoked'", "id = %(id)s"),
     "reason": ("certs_status_event", "reason = reason || '。'", "certificate_id = %(id)s and old_status <> ''"),
+    "decision": ("certs_certificate", "decision = decision || '{\"version\": 99}'", "id = %(id)s"),
+    "no decision": ("certs_certificate", "decision = null", "id = %(id)s"),
+    "public id": ("certs_public_id", "certificate_id = gen_random_uuid()", "certificate_id = %(id)s"),
     "number": ("certs_number", "certificate_id = gen_random_uuid()", "certificate_id = %(id)s"),
 }  # fmt: skip
 
@@ -85,23 +83,13 @@ def test_one_altered_value_is_found_and_named(
     auditor_services: Services, admin_connection: Admin, certificate: Certificate, case: str
 ) -> None:
     table, change, where = CASES[case]
-    names = {"id": certificate.id, "size": _size(admin_connection)}
-    cursor = admin_connection.execute(f"select * from {table} where {where}", names)
-    columns = [column.name for column in cursor.description or ()]
-    rows = cursor.fetchall()
-    assert rows
-    keys = _keys(admin_connection, table)
-    admin_connection.execute(f"update {table} set {change} where {where}", names)
-    try:
+    size = _size(admin_connection)
+    with altered(admin_connection, table, change, where, id=certificate.id, size=size):
         problem = _problem(auditor_services)
-    finally:
-        for row in rows:
-            values = dict(zip(columns, row, strict=True))
-            _put_back(admin_connection, table, keys, values)
     assert problem is not None
     expected = {
         "certs_tree_node": "tree node 1/0",
-        "certs_checkpoint": f"checkpoint {names['size']}",
+        "certs_checkpoint": f"checkpoint {size}",
         "certs_leaf": "leaf ",
     }.get(table, str(certificate.id))
     assert expected in problem
@@ -114,35 +102,50 @@ def _size(admin: Admin) -> int:
     return int(str(found[0]))
 
 
-def _keys(admin: Admin, table: str) -> list[str]:
-    rows = admin.execute(
-        "select a.attname::text from pg_index i join pg_attribute a on a.attrelid = i.indrelid"
-        " and a.attnum = any(i.indkey) where i.indrelid = %s::regclass and i.indisprimary",
-        (table,),
-    ).fetchall()
-    return [str(name) for (name,) in rows]
+NAMED = "certificate_id = %(id)s"
+# What is deleted, and what the verdict names: its three leaves are the log's last ones.
+DELETED = {
+    "all leaves": ("certs_leaf", NAMED, "the leaf at place {first} is missing"),
+    "one leaf": ("certs_leaf", f"{NAMED} and seq = %(second)s", "the leaf at place {second} is missing"),
+    "history": ("certs_status_event", NAMED, "of certificate {id} was deleted"),
+    "certificate": ("certs_certificate", "id = %(id)s", "certificate {id} of leaf "),
+    "tree node": ("certs_tree_node", "level = 0 and position = 1", "tree node 0/1 was altered or is missing"),
+    "upper tree node": ("certs_tree_node", "level = 1 and position = 0", "tree node 1/0 was altered or is missing"),
+    "number": ("certs_number", NAMED, "certificate {id} is not the one that its number"),
+    "public id": ("certs_public_id", NAMED, "certificate {id} is not the one that its number"),
+    "checkpoint": ("certs_checkpoint", "tree_size = %(size)s", "leaves up to {last} bear no checkpoint"),
+}  # fmt: skip
 
 
-def _put_back(admin: Admin, table: str, keys: list[str], values: dict[str, object]) -> None:
-    sets = ", ".join(f"{name} = %({name})s" for name in values)
-    where = " and ".join(f"{key} = %({key})s" for key in keys)
-    plain = {name: Jsonb(value) if isinstance(value, dict) else value for name, value in values.items()}
-    admin.execute(f"update {table} set {sets} where {where}", plain)
-
-
-@pytest.mark.parametrize("table", ["certs_leaf", "certs_status_event", "certs_tree_node"])
-def test_a_deleted_row_is_found(
-    auditor_services: Services, admin_connection: Admin, certificate: Certificate, table: str
+@pytest.mark.parametrize("what", DELETED)
+def test_a_deleted_row_is_found_and_named(
+    auditor_services: Services, admin_connection: Admin, certificate: Certificate, what: str
 ) -> None:
-    where = "level = 0 and position = 1" if table == "certs_tree_node" else f"certificate_id = '{certificate.id}'"
-    admin_connection.execute(f"create temp table gone as select * from {table} where {where}")
-    admin_connection.execute(f"delete from {table} where {where}")
-    try:
+    table, where, named = DELETED[what]
+    size = _size(admin_connection)
+    names = {"id": certificate.id, "first": size - 3, "second": size - 2, "last": size - 1, "size": size}
+    with deleted(admin_connection, table, where, **names):
         problem = _problem(auditor_services)
-    finally:
-        admin_connection.execute(f"insert into {table} select * from gone")
-        admin_connection.execute("drop table gone")
     assert problem is not None
+    assert named.format(**names) in problem
+    assert _problem(auditor_services) is None
+
+
+@pytest.mark.parametrize("batch_rows", [1, 1_000])
+def test_two_exchanged_rows_are_found_and_named(
+    auditor_services: Services, admin_connection: Admin, certificate: Certificate, batch_rows: int
+) -> None:
+    places = "certificate_id = %(id)s and kind = 'status'"
+    rows = admin_connection.execute(
+        f"select id, seq from certs_leaf where {places} order by seq", {"id": certificate.id}
+    ).fetchall()
+    (first, low), (second, high) = rows
+    with kept(admin_connection, "certs_leaf", places, id=certificate.id):
+        for leaf_id, place in ((first, None), (second, low), (first, high)):
+            admin_connection.execute("update certs_leaf set seq = %s where id = %s", (place, leaf_id))
+        problem = verification.verify(auditor_services, batch_rows=batch_rows).problem
+    assert problem is not None
+    assert f"leaf {second} does not belong at place {low}" in problem
     assert _problem(auditor_services) is None
 
 
@@ -162,14 +165,8 @@ def test_an_altered_cosignature_is_found(
         body, _ = tree.split_note(newest.note)
         add_cosignatures(session, SYSTEM, newest.note + cosign(body, signer, 1_800_000_000))
     assert _problem(auditor_services) is None
-    where = "where witness = %s"
-    before = admin_connection.execute(f"select line, at from certs_cosignature {where}", (signer.name,)).fetchone()
-    assert before
-    admin_connection.execute(f"update certs_cosignature set {change} {where}", (signer.name,))
-    try:
+    with altered(admin_connection, "certs_cosignature", change, "witness = %(name)s", name=signer.name):
         problem = _problem(auditor_services)
-    finally:
-        admin_connection.execute(f"update certs_cosignature set line = %s, at = %s {where}", (*before, signer.name))
     assert problem == f"the co-signature of {signer.name} on checkpoint {newest.size} was altered"
 
 
