@@ -108,14 +108,30 @@ def kernel() -> Kernel:
     return build_kernel()
 
 
+@contextlib.contextmanager
+def fresh_services(instance: Instance, kernel: Kernel, name: str) -> Iterator[Services]:
+    """Give the worker's services of an instance of one's own, with the reference data in it."""
+    fresh = make_instance(instance.settings, name)
+    found = bootstrap.build_services(fresh.settings, kernel, login="jobs", admin=fresh.admin)
+    try:
+        _load_reference(found)
+        yield found
+    finally:
+        found.db.dispose()
+
+
+def _load_reference(services: Services) -> None:
+    for _order, load in sorted(services.kernel.reference_steps, key=lambda step: step[0]):
+        load(services)
+
+
 @pytest.fixture(scope="session")
 def instance(run_home: Path, worker_id: str, kernel: Kernel) -> Instance:
     """A database of this worker's own with the reference data in it."""
     settings = load_settings({"ANZHENG_ENV": "test", "ANZHENG_HOME": str(run_home)})
     found = make_instance(replace(settings, pool_size=10), f"anzheng_{worker_id}")
     jobs = bootstrap.build_services(found.settings, kernel, login="jobs", admin=found.admin)
-    for _order, load in sorted(kernel.reference_steps, key=lambda step: step[0]):
-        load(jobs)
+    _load_reference(jobs)
     jobs.db.dispose()
     return found
 

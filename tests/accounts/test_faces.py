@@ -7,7 +7,6 @@ import uuid
 from datetime import timedelta
 from pathlib import Path
 
-import psycopg
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
@@ -25,6 +24,7 @@ from lms.core.services import Services
 from lms.core.storage import ObjectMissing
 from lms.core.tenancy import WORKER_SCOPE
 from tests.accounts import factories
+from tests.conftest import Admin
 from tests.conftest import Worker as QueueWorker
 
 FACES = Path(__file__).parents[2] / "lms" / "accounts" / "demo_faces"
@@ -129,7 +129,7 @@ def test_templates_are_sealed_and_bound_to_their_person(
     services: Services,
     jobs_services: Services,
     worker: factories.Worker,
-    admin_connection: psycopg.Connection[tuple[object, ...]],
+    admin_connection: Admin,
 ) -> None:
     """A template moved to another person's row does not open."""
     _enrolled(services, worker)
@@ -243,7 +243,7 @@ def test_withdrawing_and_agreeing_again_does_not_let_another_face_in(
 
 
 def test_failures_are_limited_by_the_hour_and_then_a_person_decides(
-    services: Services, worker: factories.Worker, admin_connection: psycopg.Connection[tuple[object, ...]]
+    services: Services, worker: factories.Worker, admin_connection: Admin
 ) -> None:
     _enrolled(services, worker)
     first = _verify(services, worker, OTHER)

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
-import subprocess
-import sys
 import threading
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
-import psycopg
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -33,10 +28,9 @@ from lms.core.tenancy import WORKER_SCOPE
 from lms.core.web import AnzhengFlask
 from tests.accounts import factories
 from tests.accounts.staffing import Desk, job_file, open_desk, read_xlsx, roster_bytes
-from tests.conftest import Instance, Worker
+from tests.conftest import Admin, Instance, Worker
+from tests.kills.processes import run_to_its_death
 from tests.rosters import planted_faults, roster, wrong_check_digit
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -127,7 +121,7 @@ def test_importing_again_changes_nothing(desk: Desk, queue_worker: Worker, tmp_p
 
 
 def test_changes_are_taken_and_empty_cells_keep_what_is_there(
-    desk: Desk, queue_worker: Worker, tmp_path: Path, admin_connection: psycopg.Connection[tuple[object, ...]]
+    desk: Desk, queue_worker: Worker, tmp_path: Path, admin_connection: Admin
 ) -> None:
     (name, number, *_rest), other = roster(2, region=desk.region)
     _take(
@@ -204,19 +198,6 @@ def test_a_name_that_another_employer_gives_at_the_same_moment_is_named_too(
     assert desk.faults(import_id) == {(3, "name", "name_differs")}
 
 
-def _die_at_commit(instance: Instance, import_id: uuid.UUID, commit: int) -> None:
-    environment = {
-        **os.environ,
-        "ANZHENG_ENV": "test",
-        "ANZHENG_HOME": str(instance.settings.home),
-        "ANZHENG_STORAGE_URL": instance.settings.storage_url,
-        "DATABASE_URL": instance.admin,
-    }
-    command = [sys.executable, "-m", "tests.import_and_die", "rosters", str(import_id), str(commit)]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == -signal.SIGKILL, done.stderr
-
-
 def test_killed_in_the_middle_and_run_again_it_brings_each_row_exactly_once(
     desk: Desk, instance: Instance, queue_worker: Worker, tmp_path: Path
 ) -> None:
@@ -225,7 +206,7 @@ def test_killed_in_the_middle_and_run_again_it_brings_each_row_exactly_once(
     import_id = desk.upload(roster_bytes(tmp_path, rows))
     queue_worker.drain()
     desk.act(import_id, "confirm")
-    _die_at_commit(instance, import_id, 3)
+    run_to_its_death(instance.settings, "tests.import_and_die", "rosters", import_id, 3)
     # The first commit is of reading where to begin, the second of the first chunk.
     row = desk.import_row(import_id)
     assert (row.state, row.chunks_done, len(desk.employments())) == ("importing", 1, limits().chunk_rows)

@@ -6,7 +6,6 @@ import threading
 import uuid
 from datetime import date, timedelta
 
-import psycopg
 import pytest
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import IntegrityError, ProgrammingError
@@ -40,6 +39,7 @@ from lms.core.tenancy import (
     ScopeRole,
 )
 from tests.accounts import factories
+from tests.conftest import Admin
 from tests.conftest import Worker as QueueWorker
 
 
@@ -161,9 +161,7 @@ def test_only_worker_and_tenants_may_register_people(services: Services, jobs_se
             operations.register_people(session, [PersonEntry("钱八", factories.new_id_number())])
 
 
-def test_no_identifier_is_stored_in_clear(
-    jobs_services: Services, admin_connection: psycopg.Connection[tuple[object, ...]]
-) -> None:
+def test_no_identifier_is_stored_in_clear(jobs_services: Services, admin_connection: Admin) -> None:
     worker = factories.new_worker(jobs_services)
     stored = admin_connection.execute(
         "select p::text, e::text from accounts_person p join accounts_employment e on e.person_id = p.id"
@@ -184,7 +182,7 @@ def test_no_identifier_is_stored_in_clear(
 
 
 def test_hiring_makes_a_trainee_and_is_announced_once(
-    jobs_services: Services, queue_worker: QueueWorker, admin_connection: psycopg.Connection[tuple[object, ...]]
+    jobs_services: Services, queue_worker: QueueWorker, admin_connection: Admin
 ) -> None:
     worker = factories.new_worker(jobs_services)
     with jobs_services.db.transaction(WORKER_SCOPE, read_only=True) as session:

@@ -7,7 +7,6 @@ import statistics
 import time
 from datetime import timedelta
 
-import psycopg
 import pytest
 from flask import url_for
 from flask.testing import FlaskClient
@@ -24,6 +23,7 @@ from lms.core.tenancy import AUTH_SCOPE, WORKER_SCOPE
 from lms.core.web import AnzhengFlask
 from tests.accounts import factories
 from tests.accounts.factories import PASSWORD
+from tests.conftest import Admin
 
 TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 
@@ -91,7 +91,7 @@ def test_a_new_code_voids_the_old_one(client: FlaskClient, jobs_services: Servic
 
 
 def test_codes_carry_eighty_bits_and_are_not_stored(
-    jobs_services: Services, worker: factories.Worker, admin_connection: psycopg.Connection[tuple[object, ...]]
+    jobs_services: Services, worker: factories.Worker, admin_connection: Admin
 ) -> None:
     code = factories.code_for(jobs_services, worker.person_id, worker.tenant_id)
     assert len(sign_in.normalise_code(code)) * 5 >= 80
@@ -154,9 +154,7 @@ def test_five_failures_lock_the_login_even_for_the_right_password(app: AnzhengFl
     assert 0 < int(answer.headers["Retry-After"]) <= 901
 
 
-def test_the_lock_opens_after_its_window(
-    app: AnzhengFlask, active: factories.Worker, admin_connection: psycopg.Connection[tuple[object, ...]]
-) -> None:
+def test_the_lock_opens_after_its_window(app: AnzhengFlask, active: factories.Worker, admin_connection: Admin) -> None:
     before = clock.now()
     for _ in range(5):
         _sign_in(app.test_client(), active.id_number, "wrong words here")
@@ -186,7 +184,7 @@ def test_a_login_name_works_beside_the_id_number(client: FlaskClient, jobs_servi
 
 
 def test_the_cookie_holds_a_token_that_is_stored_nowhere(
-    client: FlaskClient, active: factories.Worker, admin_connection: psycopg.Connection[tuple[object, ...]]
+    client: FlaskClient, active: factories.Worker, admin_connection: Admin
 ) -> None:
     _sign_in(client, active.id_number)
     with client.session_transaction() as cookie:
@@ -209,7 +207,7 @@ def test_signing_out_ends_the_session_on_the_server(client: FlaskClient, active:
 
 
 def test_a_session_ends_after_twelve_hours(
-    client: FlaskClient, active: factories.Worker, admin_connection: psycopg.Connection[tuple[object, ...]]
+    client: FlaskClient, active: factories.Worker, admin_connection: Admin
 ) -> None:
     _sign_in(client, active.id_number)
     assert client.get("/me").status_code == 200

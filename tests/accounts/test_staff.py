@@ -6,7 +6,6 @@ import re
 import uuid
 from pathlib import Path
 
-import psycopg
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import event, select
@@ -25,7 +24,7 @@ from lms.core.tenancy import WORKER_SCOPE
 from lms.core.web import AnzhengFlask
 from tests.accounts import factories
 from tests.accounts.staffing import Desk, job_file, open_desk, read_xlsx
-from tests.conftest import Worker
+from tests.conftest import Admin, Worker
 
 
 @pytest.fixture
@@ -257,7 +256,7 @@ def test_foreign_rows_are_not_found_and_other_roles_are_refused(
 
 
 def test_a_tenant_may_not_write_imports_of_others_nor_faults(
-    desk: Desk, services: Services, jobs_services: Services, admin_connection: psycopg.Connection[tuple[object, ...]]
+    desk: Desk, services: Services, jobs_services: Services, admin_connection: Admin
 ) -> None:
     scope = factories.tenant_scope(desk.tenant_id)
     for statement in (

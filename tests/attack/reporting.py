@@ -9,11 +9,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-import psycopg
 from psycopg import sql
 from werkzeug.test import TestResponse
 
-from tests.conftest import Instance
+from tests.conftest import Admin, Instance
 
 LEAKS = ("Traceback", "psycopg", "sqlalchemy", "OperationalError", "Werkzeug")
 CHINESE = re.compile(r"[\u4e00-\u9fff]+")
@@ -69,7 +68,7 @@ def _fault_of_message(answer: TestResponse) -> str | None:
     return "language" if shown and CHINESE.search(shown[1]) else None
 
 
-def stored(instance: Instance, connection: psycopg.Connection[tuple[object, ...]]) -> Mapping[str, object]:
+def stored(instance: Instance, connection: Admin) -> Mapping[str, object]:
     """Return a fingerprint of every table's rows, and the names of all files; ``TRACES`` are left out."""
     tables = connection.execute(
         "select relname from pg_class where relkind in ('r', 'p') and not relispartition"

@@ -21,7 +21,7 @@ from lms.core.web import AnzhengFlask
 from tests.attack.pictures import REFUSED, USABLE, face, wide_wall
 from tests.attack.reporting import CHINESE, ENGLISH
 from tests.certs import certificate_world as world
-from tests.conftest import Instance
+from tests.conftest import Admin, Instance
 from tests.courses.school import School, Student, course_of_the_programme
 
 MEGABYTE_KB = 1024
@@ -43,7 +43,7 @@ class Cameras:
     """A learner whose lesson waits for a check of the face."""
 
     student: Student
-    admin: psycopg.Connection[tuple[object, ...]]
+    admin: Admin
 
     def _open(self) -> None:
         """Let nothing of earlier tries count: each picture meets the same door."""

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from flask.testing import FlaskClient
 
@@ -20,7 +19,7 @@ from tests.attack.conftest import VISITOR, Arena, build_arena
 from tests.attack.garbage import ADDRESS_PARTS, BODIES, CURSORS, FIELDS, FILES, NO_OBJECTS, RAW, TEXTS, UNSTORABLE
 from tests.attack.reporting import ENGLISH, Report, changes, some_address, stored
 from tests.attack.test_doors import METHODS, is_allowed, path_of, rules_of
-from tests.conftest import Instance, Worker
+from tests.conftest import Admin, Instance, Worker
 
 # A field of an address; all of them together still make one far longer than the server takes.
 SEARCHED_CHARS = 300
@@ -173,7 +172,7 @@ def test_no_door_that_ends_something_crashes(
 
 @pytest.mark.parametrize("role", EVERYBODY)
 def test_unreadable_bodies_are_refused_and_leave_nothing(
-    arena: Arena, instance: Instance, admin_connection: psycopg.Connection[tuple[object, ...]], role: str
+    arena: Arena, instance: Instance, admin_connection: Admin, role: str
 ) -> None:
     report, client = Report(), _client(arena, role)
     before = stored(instance, admin_connection)
@@ -191,9 +190,7 @@ def test_unreadable_bodies_are_refused_and_leave_nothing(
 
 
 @pytest.mark.parametrize("role", EVERYBODY)
-def test_a_refused_form_leaves_nothing(
-    arena: Arena, instance: Instance, admin_connection: psycopg.Connection[tuple[object, ...]], role: str
-) -> None:
+def test_a_refused_form_leaves_nothing(arena: Arena, instance: Instance, admin_connection: Admin, role: str) -> None:
     client, refused = _client(arena, role), []
     for method, path in _routes(arena, role, CHANGES):
         for text in UNSTORABLE:

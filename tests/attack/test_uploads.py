@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 
-import psycopg
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
@@ -17,7 +16,7 @@ from lms.courses.catalogue.files import HEADS
 from tests.attack.conftest import Arena
 from tests.attack.reporting import ENGLISH, changes, fault_of, stored
 from tests.attack.workbooks import bomb, lying_bomb, ratio_bytes, stray, workbook
-from tests.conftest import Instance, Worker
+from tests.conftest import Admin, Instance, Worker
 
 BIG_BYTES = 300 * 1024 * 1024
 HONEST = {
@@ -59,7 +58,7 @@ def _post(client: FlaskClient, path: str, form: dict[str, object]) -> TestRespon
 @pytest.mark.parametrize("door", HONEST)
 @pytest.mark.parametrize("name", NO_TABLES)
 def test_what_is_no_table_is_refused_with_a_word(
-    arena: Arena, instance: Instance, admin_connection: psycopg.Connection[tuple[object, ...]], door: str, name: str
+    arena: Arena, instance: Instance, admin_connection: Admin, door: str, name: str
 ) -> None:
     before = stored(instance, admin_connection)
     answer = _send(arena, door, NO_TABLES[name])
@@ -71,7 +70,7 @@ def test_what_is_no_table_is_refused_with_a_word(
 @pytest.mark.parametrize("door", HONEST)
 @pytest.mark.parametrize("kind", ["bomb", "lying bomb", "stray", "cut", "bent"])
 def test_a_workbook_that_is_not_what_it_seems_is_refused_before_it_is_laid_out(
-    arena: Arena, instance: Instance, admin_connection: psycopg.Connection[tuple[object, ...]], door: str, kind: str
+    arena: Arena, instance: Instance, admin_connection: Admin, door: str, kind: str
 ) -> None:
     honest = HONEST[door]
     middle = len(honest) // 3
@@ -121,7 +120,7 @@ VIDEOS = {
 
 @pytest.mark.parametrize("name", VIDEOS)
 def test_what_is_no_film_is_never_played(
-    arena: Arena, queue_worker: Worker, admin_connection: psycopg.Connection[tuple[object, ...]], name: str
+    arena: Arena, queue_worker: Worker, admin_connection: Admin, name: str
 ) -> None:
     client = arena.owners[Role.INSTRUCTOR.value]
     form = {"title": "x", "file": (io.BytesIO(VIDEOS[name]), "../../../etc/lesson.mp4")}
@@ -139,9 +138,7 @@ def test_what_is_no_film_is_never_played(
     assert client.get(f"/media/play/{asset_id}/master.m3u8").status_code == 404
 
 
-def test_an_empty_film_is_refused_at_once(
-    arena: Arena, instance: Instance, admin_connection: psycopg.Connection[tuple[object, ...]]
-) -> None:
+def test_an_empty_film_is_refused_at_once(arena: Arena, instance: Instance, admin_connection: Admin) -> None:
     before = stored(instance, admin_connection)
     form = {"title": "x", "file": (io.BytesIO(), "a.mp4")}
     answer = _post(arena.owners[Role.INSTRUCTOR.value], "/media/assets/new", form)
@@ -157,7 +154,7 @@ def test_an_empty_film_is_refused_at_once(
 def test_captions_that_are_none_are_refused(
     arena: Arena,
     instance: Instance,
-    admin_connection: psycopg.Connection[tuple[object, ...]],
+    admin_connection: Admin,
     captions: bytes,
 ) -> None:
     before = stored(instance, admin_connection)

@@ -7,7 +7,6 @@ import uuid
 from dataclasses import replace
 from datetime import timedelta
 
-import psycopg
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import text
@@ -24,18 +23,15 @@ from lms.core.services import Kernel, Services
 from lms.core.tenancy import PUBLIC_SCOPE, Scope, ScopeRole
 from lms.core.web import AnzhengFlask
 from tests.certs import certificate_world as world
-from tests.conftest import Instance, Worker
-
-Admin = psycopg.Connection[tuple[object, ...]]
+from tests.certs.altering import altered
+from tests.certs.certificates import make_certificate
+from tests.conftest import Admin, Instance, Worker
 
 
 @pytest.fixture
 def certificate(jobs_services: Services, queue_worker: Worker) -> Certificate:
     """An issued certificate."""
-    learner = world.make_learner(jobs_services, world.make_enterprise(jobs_services), name="欧阳建军")
-    world.pass_exam(jobs_services, learner)
-    world.settle(queue_worker)
-    return world.certificate_rows(jobs_services, learner.person_id)[0]
+    return make_certificate(jobs_services, queue_worker, name="欧阳建军")
 
 
 def _checks(admin: Admin, public_id: str) -> list[tuple[object, ...]]:
@@ -66,11 +62,7 @@ def test_english_readers_are_told_in_english(client: FlaskClient, certificate: C
 def test_the_kept_page_holds_nothing_of_another_certificate(
     client: FlaskClient, certificate: Certificate, jobs_services: Services, queue_worker: Worker
 ) -> None:
-    tenant_id = world.make_enterprise(jobs_services)
-    learner = world.make_learner(jobs_services, tenant_id, name="李国强")
-    world.pass_exam(jobs_services, learner)
-    world.settle(queue_worker)
-    (other,) = world.certificate_rows(jobs_services, learner.person_id)
+    other = make_certificate(jobs_services, queue_worker, name="李国强")
     pages = [client.get(f"/c/{one.public_id}") for one in (certificate, other)]
     assert other.number not in pages[0].text
     assert certificate.number not in pages[1].text
@@ -127,21 +119,18 @@ def test_a_decision_shows_at_once(
     assert _checks(admin_connection, certificate.public_id) == [(outcome, certificate.id, "other")]
 
 
-@pytest.mark.parametrize(("days", "title"), [(30, "证书有效，即将到期"), (-1, "证书已过期"), (91, "证书有效")])
+@pytest.mark.parametrize(
+    ("days", "title"), [(91, "证书有效"), (90, "证书有效，即将到期"), (0, "证书有效，即将到期"), (-1, "证书已过期")]
+)
 def test_the_calendar_counts(
     client: FlaskClient, admin_connection: Admin, certificate: Certificate, days: int, title: str
 ) -> None:
-    admin_connection.execute(
-        "update certs_certificate set valid_from = (now() at time zone 'Asia/Shanghai')::date - 1000,"
-        " valid_until = (now() at time zone 'Asia/Shanghai')::date + %s where id = %s",
-        (days, certificate.id),
+    change = (
+        "valid_from = (now() at time zone 'Asia/Shanghai')::date - 1000,"
+        " valid_until = (now() at time zone 'Asia/Shanghai')::date + %(days)s"
     )
-    page = client.get(f"/c/{certificate.public_id}")
-    # The log would tell that the dates were not the issued ones; put them back for the other tests.
-    admin_connection.execute(
-        "update certs_certificate set valid_from = %s, valid_until = %s where id = %s",
-        (certificate.valid_from, certificate.valid_until, certificate.id),
-    )
+    with altered(admin_connection, "certs_certificate", change, id=certificate.id, days=days):
+        page = client.get(f"/c/{certificate.public_id}")
     assert title in page.text
 
 

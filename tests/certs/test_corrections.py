@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
-import psycopg
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
@@ -21,9 +20,9 @@ from lms.core.services import Services
 from lms.core.tenancy import WORKER_SCOPE
 from lms.core.web import AnzhengFlask
 from tests.certs import certificate_world as world
-from tests.conftest import Worker
+from tests.certs.certificates import make_certificate
+from tests.conftest import Admin, Worker
 
-Admin = psycopg.Connection[tuple[object, ...]]
 NAME = {"kind": "name", "new_name": "王建均", "note": "户籍登记姓名已变更"}
 JSON = {"Accept": "application/json"}
 
@@ -60,10 +59,7 @@ class Scene:
 @pytest.fixture
 def scene(app: AnzhengFlask, jobs_services: Services, queue_worker: Worker) -> Scene:
     """An issued certificate of a fresh enterprise."""
-    learner = world.make_learner(jobs_services, world.make_enterprise(jobs_services))
-    world.pass_exam(jobs_services, learner)
-    world.settle(queue_worker)
-    (row,) = world.certificate_rows(jobs_services, learner.person_id)
+    row = make_certificate(jobs_services, queue_worker)
     department = world.make_department(jobs_services)
     person = world.make_official(jobs_services, department)
     return Scene(
@@ -71,7 +67,7 @@ def scene(app: AnzhengFlask, jobs_services: Services, queue_worker: Worker) -> S
         jobs_services,
         queue_worker,
         row,
-        world.client_for(app, jobs_services, learner.person_id, learner.tenant_id, Role.TRAINEE),
+        world.client_for(app, jobs_services, row.person_id, row.tenant_id, Role.TRAINEE),
         world.client_for(app, jobs_services, person, department, Role.REGULATOR),
     )
 

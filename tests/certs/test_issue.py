@@ -6,7 +6,6 @@ import hashlib
 import subprocess
 from pathlib import Path
 
-import psycopg
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
@@ -23,7 +22,7 @@ from lms.core.services import Services
 from lms.core.tenancy import WORKER_SCOPE
 from lms.core.web import AnzhengFlask
 from tests.certs import certificate_world as world
-from tests.conftest import Worker
+from tests.conftest import Admin, Worker
 
 
 def test_a_passed_exam_gives_one_trusted_certificate(
@@ -109,7 +108,7 @@ def test_a_failed_exam_gives_nothing(jobs_services: Services, queue_worker: Work
 
 
 def test_unfinished_learning_withholds_the_certificate_and_says_so(
-    jobs_services: Services, queue_worker: Worker, admin_connection: psycopg.Connection[tuple[object, ...]]
+    jobs_services: Services, queue_worker: Worker, admin_connection: Admin
 ) -> None:
     learner = world.make_learner(jobs_services, world.make_enterprise(jobs_services))
     event = world.pass_exam(jobs_services, learner, learned=False)
@@ -126,7 +125,7 @@ def test_a_name_that_no_font_draws_fails_visibly_and_can_be_retried(
     app: AnzhengFlask,
     jobs_services: Services,
     queue_worker: Worker,
-    admin_connection: psycopg.Connection[tuple[object, ...]],
+    admin_connection: Admin,
 ) -> None:
     tenant_id = world.make_enterprise(jobs_services)
     learner = world.make_learner(jobs_services, tenant_id)
@@ -154,7 +153,7 @@ def test_altered_bytes_are_never_handed_out(
     app: AnzhengFlask,
     jobs_services: Services,
     queue_worker: Worker,
-    admin_connection: psycopg.Connection[tuple[object, ...]],
+    admin_connection: Admin,
 ) -> None:
     learner = world.make_learner(jobs_services, world.make_enterprise(jobs_services))
     world.pass_exam(jobs_services, learner)

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 import threading
 import uuid
 from pathlib import Path
 
-import psycopg
 import pytest
 from sqlalchemy import select
 
@@ -22,15 +17,12 @@ from lms.core.access import SYSTEM
 from lms.core.services import Services
 from lms.core.tenancy import WORKER_SCOPE
 from tests.certs import certificate_world as world
-from tests.conftest import Instance, Worker
-
-ROOT = Path(__file__).parents[2]
+from tests.conftest import Admin, Instance, Worker
+from tests.kills.processes import run_to_its_death
 
 
 @pytest.fixture
-def requested(
-    jobs_services: Services, admin_connection: psycopg.Connection[tuple[object, ...]]
-) -> tuple[uuid.UUID, uuid.UUID]:
+def requested(jobs_services: Services, admin_connection: Admin) -> tuple[uuid.UUID, uuid.UUID]:
     """A requested certificate whose queued jobs were lost: the test itself runs the task."""
     learner = world.make_learner(jobs_services, world.make_enterprise(jobs_services))
     event = world.pass_exam(jobs_services, learner)
@@ -39,19 +31,6 @@ def requested(
     assert certificate_id
     admin_connection.execute("delete from procrastinate_jobs where args->>'person_id' = %s", (str(event.person_id),))
     return event.person_id, certificate_id
-
-
-def _kill_in(instance: Instance, ids: tuple[uuid.UUID, uuid.UUID], moment: str) -> None:
-    environment = {
-        **os.environ,
-        "ANZHENG_ENV": "test",
-        "ANZHENG_HOME": str(instance.settings.home),
-        "ANZHENG_STORAGE_URL": instance.settings.storage_url,
-        "DATABASE_URL": instance.admin,
-    }
-    command = [sys.executable, "-m", "tests.certs.issue_and_die", str(ids[0]), str(ids[1]), moment]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == -signal.SIGKILL, done.stderr
 
 
 def _leaves(services: Services, certificate_id: uuid.UUID) -> int:
@@ -64,7 +43,7 @@ def test_a_kill_leaves_nothing_half_done_and_the_next_run_finishes(
     instance: Instance, jobs_services: Services, requested: tuple[uuid.UUID, uuid.UUID], moment: str
 ) -> None:
     person_id, certificate_id = requested
-    _kill_in(instance, requested, moment)
+    run_to_its_death(instance.settings, "tests.certs.issue_and_die", *requested, moment)
     (row,) = world.certificate_rows(jobs_services, person_id)
     assert (row.state, row.pdf_key) == ("requested", None)
     assert _leaves(jobs_services, certificate_id) == 0

@@ -36,18 +36,14 @@ from lms.core.settings import SettingsError, SigningSettings, load_settings
 from lms.core.tenancy import WORKER_SCOPE
 from tests.certs import certificate_world as world
 from tests.certs.authorities import PIN, SOFTHSM, Authority, import_into_token, pem_of, serving
-from tests.conftest import Instance, make_instance
+from tests.conftest import Instance, fresh_services, make_instance
 
 
 @pytest.fixture
 def own(instance: Instance, kernel: Kernel, worker_id: str) -> Iterator[Services]:
     """The worker's services of a fresh instance."""
-    fresh = make_instance(instance.settings, f"anzheng_keys_{worker_id}")
-    found = bootstrap.build_services(fresh.settings, kernel, login="jobs")
-    for _order, load in sorted(kernel.reference_steps, key=lambda step: step[0]):
-        load(found)
-    yield found
-    found.db.dispose()
+    with fresh_services(instance, kernel, f"anzheng_keys_{worker_id}") as found:
+        yield found
 
 
 @pytest.fixture

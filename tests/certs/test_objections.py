@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
-import psycopg
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
@@ -20,9 +19,10 @@ from lms.core.services import Services
 from lms.core.tenancy import WORKER_SCOPE
 from lms.core.web import AnzhengFlask
 from tests.certs import certificate_world as world
-from tests.conftest import Worker
+from tests.certs.altering import altered
+from tests.certs.certificates import make_certificate
+from tests.conftest import Admin, Worker
 
-Admin = psycopg.Connection[tuple[object, ...]]
 TEXT = "当日本人在休假，检查记录中的人员不是本人"
 
 
@@ -52,10 +52,7 @@ class Scene:
 @pytest.fixture
 def scene(app: AnzhengFlask, jobs_services: Services, queue_worker: Worker) -> Scene:
     """A suspended certificate."""
-    learner = world.make_learner(jobs_services, world.make_enterprise(jobs_services))
-    world.pass_exam(jobs_services, learner)
-    world.settle(queue_worker)
-    (row,) = world.certificate_rows(jobs_services, learner.person_id)
+    row = make_certificate(jobs_services, queue_worker)
     world.decided(jobs_services, row, Decision.SUSPEND)
     with jobs_services.db.transaction(WORKER_SCOPE, read_only=True) as session:
         mine = (StatusEvent.certificate_id == row.id, StatusEvent.new_status == "suspended")
@@ -67,7 +64,7 @@ def scene(app: AnzhengFlask, jobs_services: Services, queue_worker: Worker) -> S
         jobs_services,
         row,
         step,
-        world.client_for(app, jobs_services, learner.person_id, learner.tenant_id, Role.TRAINEE),
+        world.client_for(app, jobs_services, row.person_id, row.tenant_id, Role.TRAINEE),
         world.client_for(app, jobs_services, person, department, Role.REGULATOR),
     )
 
@@ -101,11 +98,9 @@ def test_one_decision_is_objected_to_once(scene: Scene) -> None:
 
 
 def test_after_the_days_of_the_rule_it_is_too_late(scene: Scene, admin_connection: Admin) -> None:
-    when = "update certs_status_event set at = at - interval '61 days' where id = %s"
-    admin_connection.execute(when, (scene.step.id,))
     form = {"subject_id": str(scene.step.id), "text": TEXT}
-    refused = scene.holder.post(f"/certificates/{scene.certificate.id}/objections", data=form)
-    admin_connection.execute(when.replace("-", "+"), (scene.step.id,))
+    with altered(admin_connection, "certs_status_event", "at = at - interval '61 days'", id=scene.step.id):
+        refused = scene.holder.post(f"/certificates/{scene.certificate.id}/objections", data=form)
     assert refused.status_code == 409
     assert "60 日" in refused.text
     assert scene.objections() == []

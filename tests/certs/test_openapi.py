@@ -16,6 +16,7 @@ from certs.verify.rules import Check, Outcome, State
 from lms.core.services import Services
 from lms.core.web import AnzhengFlask
 from tests.certs import certificate_world as world
+from tests.certs.certificates import make_certificate
 from tests.conftest import Worker
 
 JSON = {"Accept": "application/json"}
@@ -61,11 +62,7 @@ def faults(document: dict[str, Any], schema: dict[str, Any], value: object, plac
 @pytest.fixture
 def certificate(jobs_services: Services, queue_worker: Worker) -> Certificate:
     """An issued and logged certificate."""
-    learner = world.make_learner(jobs_services, world.make_enterprise(jobs_services))
-    world.pass_exam(jobs_services, learner)
-    world.settle(queue_worker)
-    queue_worker.tick("certs.sequence")
-    return world.certificate_rows(jobs_services, learner.person_id)[0]
+    return make_certificate(jobs_services, queue_worker, logged=True)
 
 
 def check(client: FlaskClient, described: str, path: str = "", **request: Any) -> int:

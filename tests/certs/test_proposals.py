@@ -27,13 +27,13 @@ from lms.core.services import Services
 from lms.core.tenancy import WORKER_SCOPE
 from lms.core.web import AnzhengFlask
 from tests.certs import certificate_world as world
-from tests.conftest import Worker
+from tests.certs.certificates import make_certificate
+from tests.conftest import Admin, Worker
 
 CITY = 410300
 REVOKE = {"kind": "revoke", "code": "revoke_lending", "reason": "出租证书给他人使用"}
 BAN = {"kind": "ban", "code": "ban_accident", "reason": "对重大事故负有责任"}
 VERDICT = {"verdict": "approve", "reason": "情况属实，同意"}
-Admin = psycopg.Connection[tuple[object, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +67,7 @@ class Case:
 @pytest.fixture
 def case(app: AnzhengFlask, jobs_services: Services, queue_worker: Worker) -> Case:
     """An issued certificate and an official of its county."""
-    learner = world.make_learner(jobs_services, world.make_enterprise(jobs_services))
-    world.pass_exam(jobs_services, learner)
-    world.settle(queue_worker)
-    (row,) = world.certificate_rows(jobs_services, learner.person_id)
+    row = make_certificate(jobs_services, queue_worker)
     department = world.make_department(jobs_services)
     person = world.make_official(jobs_services, department)
     first = world.client_for(app, jobs_services, person, department, Role.REGULATOR)

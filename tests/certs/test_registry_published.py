@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import signal
-import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -29,9 +25,7 @@ from lms.core.services import Kernel, Services
 from lms.core.tenancy import WORKER_SCOPE
 from tests.certs.published_log import write_log
 from tests.conftest import Instance, make_instance
-from tests.kills.processes import free_port, web_server
-
-ROOT = Path(__file__).parents[2]
+from tests.kills.processes import free_port, run_to_its_death, web_server
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,16 +146,7 @@ def test_killed_while_publishing_the_files_are_a_whole_log_and_the_next_run_fini
     state = ["--state", str(tmp_path / "state")]
     assert json.loads(log.audit(log.files, *state).stdout)["size"] == 300
     log.add(300)
-    environment = {
-        **os.environ,
-        "ANZHENG_ENV": "test",
-        "ANZHENG_HOME": str(log.instance.settings.home),
-        "ANZHENG_STORAGE_URL": log.instance.settings.storage_url,
-        "DATABASE_URL": log.instance.admin,
-    }
-    command = [sys.executable, "-m", "tests.certs.publish_and_die", moment]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    run_to_its_death(log.instance.settings, "tests.certs.publish_and_die", moment)
     assert len(log.entries()) == 600, "numbered before they are published"
 
     found = json.loads(log.audit(log.files, *state).stdout)

@@ -22,6 +22,7 @@ from certs.status import lists
 from lms.core import clock
 from lms.core.services import Services
 from tests.certs import certificate_world as world
+from tests.certs.certificates import issue_to
 from tests.conftest import Worker
 
 _PEM = (Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
@@ -85,9 +86,7 @@ def test_the_published_list_tells_each_certificates_state(
     tenant, found = world.make_enterprise(jobs_services), {}
     for decision in (None, Decision.SUSPEND, Decision.REVOKE, Decision.CANCEL):
         learner = world.make_learner(jobs_services, tenant)
-        world.pass_exam(jobs_services, learner)
-        world.settle(queue_worker)
-        (row,) = world.certificate_rows(jobs_services, learner.person_id)
+        row = issue_to(jobs_services, queue_worker, learner)
         found[decision] = row.status_index
         if decision:
             world.decided(jobs_services, row, decision)

@@ -11,7 +11,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from asn1crypto import pem, x509
 from click.testing import CliRunner
@@ -36,20 +35,17 @@ from lms.core.tenancy import WORKER_SCOPE
 from lms.core.web import AnzhengFlask
 from tests.certs import certificate_world as world
 from tests.certs import tampering
-from tests.conftest import Worker
+from tests.certs.altering import altered
+from tests.certs.certificates import make_certificate
+from tests.conftest import Admin, Worker
 
-Admin = psycopg.Connection[tuple[object, ...]]
 JSON = {"Accept": "application/json"}
 
 
 @pytest.fixture
 def certificate(jobs_services: Services, queue_worker: Worker) -> Certificate:
     """An issued certificate, entered in the log."""
-    learner = world.make_learner(jobs_services, world.make_enterprise(jobs_services), name="欧阳建军")
-    world.pass_exam(jobs_services, learner)
-    world.settle(queue_worker)
-    queue_worker.tick("certs.sequence")
-    return world.certificate_rows(jobs_services, learner.person_id)[0]
+    return make_certificate(jobs_services, queue_worker, name="欧阳建军", logged=True)
 
 
 @pytest.fixture
@@ -190,10 +186,7 @@ def test_a_genuine_file_of_a_certificate_not_in_force_says_both(
 def test_a_file_not_yet_numbered_in_the_log_cannot_be_checked_yet(
     client: FlaskClient, jobs_services: Services, queue_worker: Worker, address: dict[str, str]
 ) -> None:
-    learner = world.make_learner(jobs_services, world.make_enterprise(jobs_services))
-    world.pass_exam(jobs_services, learner)
-    world.settle(queue_worker)
-    (row,) = world.certificate_rows(jobs_services, learner.person_id)
+    row = make_certificate(jobs_services, queue_worker)
     file = jobs_services.storage.get(row.pdf_key or "")
     found = answered(client, file, address)
     assert found["verdict"] == "undetermined"
@@ -207,10 +200,9 @@ def test_a_file_that_only_the_table_knows_is_refused(
 ) -> None:
     """Whoever can write into the table, but not into the signed log, plants a file of his own in vain."""
     planted = tampering.update(pdf, tampering.other_title)
-    swap = "update certs_certificate set pdf_sha256 = %s where id = %s"
-    admin_connection.execute(swap, (hashlib.sha256(planted).digest(), certificate.id))
-    found = answered(client, planted, address)
-    admin_connection.execute(swap, (certificate.pdf_sha256, certificate.id))
+    digest, where = hashlib.sha256(planted).digest(), {"id": certificate.id}
+    with altered(admin_connection, "certs_certificate", "pdf_sha256 = %(digest)s", digest=digest, **where):
+        found = answered(client, planted, address)
     assert found["verdict"] == "refused"
     assert failed(found)["log"] == "log_differs"
 

@@ -25,6 +25,7 @@ from lms.core.services import Services
 from lms.core.tenancy import WORKER_SCOPE, Scope, ScopeRole
 from lms.core.web import AnzhengFlask
 from tests.certs import certificate_world as world
+from tests.certs.certificates import issue_to
 from tests.conftest import Worker
 from tests.supervision.province import counted_statements
 
@@ -60,9 +61,7 @@ class Scene:
 def scene(app: AnzhengFlask, jobs_services: Services, queue_worker: Worker) -> Scene:
     """An issued certificate of a fresh enterprise."""
     learner = world.make_learner(jobs_services, world.make_enterprise(jobs_services))
-    world.pass_exam(jobs_services, learner)
-    world.settle(queue_worker)
-    return Scene(app, jobs_services, learner, world.certificate_rows(jobs_services, learner.person_id)[0])
+    return Scene(app, jobs_services, learner, issue_to(jobs_services, queue_worker, learner))
 
 
 def test_the_employer_lists_and_opens_it_and_that_is_audited(scene: Scene) -> None:

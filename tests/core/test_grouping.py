@@ -7,13 +7,13 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-import psycopg
 import pytest
 from psycopg.errors import DivisionByZero
 from sqlalchemy.exc import ProgrammingError
 
 from lms.core.grouping import Grouped
 from lms.core.services import Services
+from tests.conftest import Admin
 
 
 class Doubler:
@@ -94,9 +94,7 @@ def _wait_until(holds: Callable[[], object]) -> None:
         assert time.monotonic() < until
 
 
-def test_questions_to_the_database_share_a_transaction(
-    services: Services, admin_connection: psycopg.Connection[tuple[object, ...]]
-) -> None:
+def test_questions_to_the_database_share_a_transaction(services: Services, admin_connection: Admin) -> None:
     database = services.db
     held = "select 1 from pg_locks where locktype = 'advisory' and not granted and objid = 471100"
     admin_connection.execute("select pg_advisory_lock(471100)")

@@ -10,7 +10,6 @@ import time
 import uuid
 from collections.abc import Iterator
 
-import psycopg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
@@ -18,7 +17,7 @@ from sqlalchemy.exc import ProgrammingError
 from lms.core import queue
 from lms.core.services import Services
 from lms.core.tenancy import PUBLIC_SCOPE
-from tests.conftest import Instance, Worker
+from tests.conftest import Admin, Instance, Worker
 
 DONE: list[str] = []
 
@@ -99,7 +98,7 @@ def _wait_for_runs(path: object, count: int, timeout_s: float = 40) -> None:
 
 
 def test_the_job_of_a_killed_worker_runs_again(
-    instance: Instance, services: Services, tmp_path: object, admin_connection: psycopg.Connection[tuple[object, ...]]
+    instance: Instance, services: Services, tmp_path: object, admin_connection: Admin
 ) -> None:
     path = f"{tmp_path}/runs"
     services.kernel.task("tests.slow", lambda _services, *, path: None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 
-import psycopg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
@@ -13,9 +12,7 @@ from lms.core import audit, sealing
 from lms.core.access import SYSTEM
 from lms.core.services import Services
 from lms.core.tenancy import PUBLIC_SCOPE, WORKER_SCOPE
-from tests.conftest import Worker
-
-Connection = psycopg.Connection[tuple[object, ...]]
+from tests.conftest import Admin, Worker
 
 
 @pytest.fixture
@@ -28,7 +25,7 @@ def sealed_row(services: Services, queue_worker: Worker) -> uuid.UUID:
     return subject
 
 
-def _row_id(connection: Connection, subject: uuid.UUID) -> object:
+def _row_id(connection: Admin, subject: uuid.UUID) -> object:
     row = connection.execute("select id from core_audit where subject_id = %s", (str(subject),)).fetchone()
     assert row is not None
     return row[0]
@@ -45,7 +42,7 @@ def test_an_untouched_log_verifies(sealed_row: uuid.UUID, auditor_services: Serv
     [("action", "tests.row.forged"), ("data", '{"名": 2}'), ("actor_role", "auditor"), ("at", "2020-01-01T00:00:00Z")],
 )
 def test_an_altered_row_is_named(
-    sealed_row: uuid.UUID, auditor_services: Services, admin_connection: Connection, column: str, value: str
+    sealed_row: uuid.UUID, auditor_services: Services, admin_connection: Admin, column: str, value: str
 ) -> None:
     row_id = _row_id(admin_connection, sealed_row)
     before = admin_connection.execute(f"select {column}::text from core_audit where id = %s", (row_id,)).fetchone()
@@ -59,9 +56,7 @@ def test_an_altered_row_is_named(
     assert sealing.verify(auditor_services).holds
 
 
-def test_a_deleted_row_is_named(
-    sealed_row: uuid.UUID, auditor_services: Services, admin_connection: Connection
-) -> None:
+def test_a_deleted_row_is_named(sealed_row: uuid.UUID, auditor_services: Services, admin_connection: Admin) -> None:
     row_id = _row_id(admin_connection, sealed_row)
     with admin_connection.transaction(force_rollback=False):
         admin_connection.execute("create temporary table kept as select * from core_audit where id = %s", (row_id,))
@@ -73,7 +68,7 @@ def test_a_deleted_row_is_named(
 
 
 def test_two_rows_that_change_places_are_noticed(
-    services: Services, queue_worker: Worker, auditor_services: Services, admin_connection: Connection
+    services: Services, queue_worker: Worker, auditor_services: Services, admin_connection: Admin
 ) -> None:
     with services.db.transaction(PUBLIC_SCOPE) as session:
         for _ in range(2):
@@ -97,7 +92,7 @@ def test_two_rows_that_change_places_are_noticed(
 
 
 def test_cutting_the_end_off_is_noticed(
-    sealed_row: uuid.UUID, auditor_services: Services, admin_connection: Connection
+    sealed_row: uuid.UUID, auditor_services: Services, admin_connection: Admin
 ) -> None:
     with admin_connection.transaction():
         admin_connection.execute(

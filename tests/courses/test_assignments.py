@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from datetime import timedelta
 
-import psycopg
 import pytest
 from python_calamine import CalamineWorkbook
 from sqlalchemy import event, func, select
@@ -17,10 +16,8 @@ from lms.courses import handlers, tasks
 from lms.courses.assignments.operations import assign_programme
 from lms.courses.errors import AlreadyAssigned, DeadlinePast, NobodyToAssign
 from lms.courses.learning.models import Enrolment
-from tests.conftest import Worker
+from tests.conftest import Admin, Worker
 from tests.courses.school import POST, PROGRAMME, Employee, School
-
-Admin = psycopg.Connection[tuple[object, ...]]
 
 
 def enrolled_count(school: School, who: Employee) -> int:

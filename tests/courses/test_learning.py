@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 
-import psycopg
 import pytest
 from sqlalchemy import select, text, update
 from sqlalchemy.exc import DBAPIError, ProgrammingError
@@ -14,9 +13,8 @@ from lms.core.tenancy import WORKER_SCOPE
 from lms.courses.errors import FaceCheckNotDue
 from lms.courses.learning import checks, operations
 from lms.courses.learning.models import Credit, Enrolment, FaceCheck, LessonProgress, Quiz
+from tests.conftest import Admin
 from tests.courses.school import DURATION_S, School, Student
-
-Admin = psycopg.Connection[tuple[object, ...]]
 
 
 def right_answers(admin: Admin, quiz_id: object) -> dict[str, list[str]]:

@@ -62,45 +62,16 @@ def open_attempt(jobs: Services, *, person_id: uuid.UUID | None = None, started_
     """Insert an open attempt with a drawn paper by the worker's hand."""
     person_id, attempt_id, tenant_id = person_id or ids.new_id(), ids.new_id(), ids.new_id()
     now = started_at or clock.now()
+    mine = {"person_id": person_id, "attempt_id": attempt_id}
     with jobs.db.transaction(WORKER_SCOPE) as session:
         plan = bank.blueprint_in_force(session, BLUEPRINT, clock.today())
-        deadline_at, closes_at = rules.deadlines(now, plan.duration_min, plan.grace_s)
         session.execute(
-            insert(Attempt).values(
-                person_id=person_id,
-                id=attempt_id,
-                enrolment_id=ids.new_id(),
-                tenant_id=tenant_id,
-                region_code=410102,
-                industry_code="26",
-                programme_code="chem-safety-manager-junior",
-                blueprint_code=plan.code,
-                blueprint_version=plan.version,
-                attempt_no=1,
-                seed=SEED,
-                pass_score=plan.pass_score,
-                state="open",
-                started_at=now,
-                deadline_at=deadline_at,
-                closes_at=closes_at,
-                due_on=(now + timedelta(days=30)).date(),
-                identity_verification_id=ids.new_id(),
-            )
+            insert(Attempt).values(**_attempt(plan, now), person_id=person_id, id=attempt_id, tenant_id=tenant_id)
         )
         paper = rules.draw_paper(plan.cells, bank.candidates(session, plan.bank_code, clock.now()), SEED)
-        rows = [
-            {
-                "person_id": person_id,
-                "attempt_id": attempt_id,
-                "item_no": number,
-                "question_id": item.question_id,
-                "kind": item.kind,
-                "option_order": list(item.option_order),
-                "points": item.points,
-            }
-            for number, item in enumerate(paper, start=1)
-        ]
-        session.execute(insert(AttemptItem), rows)
+        session.execute(
+            insert(AttemptItem), [{**mine, **_item(number, item)} for number, item in enumerate(paper, start=1)]
+        )
         found = select(QuestionKey.question_id, QuestionKey.answer)
         keys = {row.question_id: set(row.answer) for row in session.execute(found)}
     right = {
@@ -109,3 +80,34 @@ def open_attempt(jobs: Services, *, person_id: uuid.UUID | None = None, started_
     }
     kinds = {number: item.kind for number, item in enumerate(paper, start=1)}
     return Sitting(person_id, attempt_id, tenant_id, right, kinds)
+
+
+def _attempt(plan: bank.BlueprintView, now: datetime) -> dict[str, object]:
+    deadline_at, closes_at = rules.deadlines(now, plan.duration_min, plan.grace_s)
+    return {
+        "enrolment_id": ids.new_id(),
+        "region_code": 410102,
+        "industry_code": "26",
+        "programme_code": "chem-safety-manager-junior",
+        "blueprint_code": plan.code,
+        "blueprint_version": plan.version,
+        "attempt_no": 1,
+        "seed": SEED,
+        "pass_score": plan.pass_score,
+        "state": "open",
+        "started_at": now,
+        "deadline_at": deadline_at,
+        "closes_at": closes_at,
+        "due_on": (now + timedelta(days=30)).date(),
+        "identity_verification_id": ids.new_id(),
+    }
+
+
+def _item(number: int, item: rules.Drawn) -> dict[str, object]:
+    return {
+        "item_no": number,
+        "question_id": item.question_id,
+        "kind": item.kind,
+        "option_order": list(item.option_order),
+        "points": item.points,
+    }

@@ -6,7 +6,6 @@ import threading
 import uuid
 from datetime import timedelta
 
-import psycopg
 import pytest
 from sqlalchemy import event, select, text, update
 from sqlalchemy.exc import ProgrammingError
@@ -21,6 +20,7 @@ from lms.core import clock
 from lms.core.errors import NotFound
 from lms.core.services import Services
 from lms.core.tenancy import WORKER_SCOPE, Scope, ScopeRole
+from tests.conftest import Admin
 from tests.exams.sitting import SEED, Sitting, open_attempt, person_scope
 
 
@@ -203,7 +203,7 @@ def test_marking_is_for_ones_own_submitted_attempt_only(
 
 
 def test_the_paper_can_be_drawn_again_after_the_bank_has_changed(
-    services: Services, jobs_services: Services, sitting: Sitting, admin_connection: psycopg.Connection[tuple[object]]
+    services: Services, jobs_services: Services, sitting: Sitting, admin_connection: Admin
 ) -> None:
     with services.db.transaction(sitting.scope, read_only=True) as session:
         attempt = session.scalars(select(Attempt)).one()
@@ -229,7 +229,7 @@ def test_the_paper_can_be_drawn_again_after_the_bank_has_changed(
 
 
 def test_the_ticker_hands_in_what_is_overdue_exactly_once(
-    services: Services, jobs_services: Services, admin_connection: psycopg.Connection[tuple[object]]
+    services: Services, jobs_services: Services, admin_connection: Admin
 ) -> None:
     late = open_attempt(jobs_services, started_at=clock.now() - timedelta(minutes=45, seconds=6))
     in_grace = open_attempt(jobs_services, started_at=clock.now() - timedelta(minutes=44, seconds=30))

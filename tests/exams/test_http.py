@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-import psycopg
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import event, insert
@@ -26,7 +25,7 @@ from lms.core.services import Services
 from lms.core.tenancy import WORKER_SCOPE
 from lms.core.web import AnzhengFlask
 from lms.courses.learning.models import Enrolment
-from tests.conftest import Instance, Worker
+from tests.conftest import Admin, Instance, Worker
 from tests.exams.sitting import person_actor, tenant_actor
 from tests.sessions import HandedSessions
 
@@ -153,7 +152,7 @@ def refusal(who: Candidate) -> str:
     return str(answer.json["error"])
 
 
-def rights_of(attempt_url: str, admin: psycopg.Connection[tuple[object, ...]]) -> dict[int, list[str]]:
+def rights_of(attempt_url: str, admin: Admin) -> dict[int, list[str]]:
     """Look up the right letters as only a superuser can."""
     rows = admin.execute(
         "select item_no, option_order, answer from exams_attempt_item join exams_question_key using (question_id)"
@@ -188,9 +187,7 @@ def test_an_exam_opens_after_learning_and_a_fresh_identity_check(house: House) -
     assert "继续作答" in who.client.get("/exams").text
 
 
-def test_the_paper_is_answered_on_two_devices_handed_in_and_explained(
-    house: House, admin_connection: psycopg.Connection[tuple[object, ...]]
-) -> None:
+def test_the_paper_is_answered_on_two_devices_handed_in_and_explained(house: House, admin_connection: Admin) -> None:
     who, stranger = enrolled(house), enrolled(house)
     verify(house, who)
     url = start(who)
@@ -237,7 +234,7 @@ def test_a_second_failure_uses_the_exam_up(house: House) -> None:
 
 
 def test_without_script_the_form_brings_the_paper_but_never_over_saved_answers(
-    house: House, admin_connection: psycopg.Connection[tuple[object, ...]]
+    house: House, admin_connection: Admin
 ) -> None:
     who = enrolled(house)
     verify(house, who)
@@ -249,9 +246,7 @@ def test_without_script_the_form_brings_the_paper_but_never_over_saved_answers(
     assert answer.json["score"] == 10
 
 
-def test_time_up_by_the_servers_clock(
-    house: House, queue_worker: Worker, admin_connection: psycopg.Connection[tuple[object, ...]]
-) -> None:
+def test_time_up_by_the_servers_clock(house: House, queue_worker: Worker, admin_connection: Admin) -> None:
     who = enrolled(house)
     verify(house, who)
     url = start(who)

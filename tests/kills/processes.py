@@ -10,6 +10,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -40,10 +41,9 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-@contextlib.contextmanager
-def running(command: list[str], settings: Settings, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a process of the product in a group of its own; ends it by force."""
-    environment = {
+def environment_of(settings: Settings) -> dict[str, str]:
+    """What a process of the product is told to work on the same instance as the test."""
+    return {
         **os.environ,
         "ANZHENG_ENV": "test",
         "ANZHENG_HOME": str(settings.home),
@@ -52,9 +52,21 @@ def running(command: list[str], settings: Settings, log: Path) -> Iterator[subpr
         "ANZHENG_POOL_SIZE": "8",
         "ANZHENG_BULK_CHUNK_PEOPLE": str(settings.bulk_chunk_people),
     }
+
+
+def run_to_its_death(settings: Settings, module: str, *arguments: object) -> None:
+    """Run a module that kills itself at a certain moment; fails when it lives on."""
+    command = [sys.executable, "-m", module, *(str(one) for one in arguments)]
+    done = subprocess.run(command, cwd=ROOT, env=environment_of(settings), capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+
+
+@contextlib.contextmanager
+def running(command: list[str], settings: Settings, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a process of the product in a group of its own; ends it by force."""
     with log.open("ab") as output:
         process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, start_new_session=True, stdout=output, stderr=output
+            command, cwd=ROOT, env=environment_of(settings), start_new_session=True, stdout=output, stderr=output
         )
     try:
         yield process

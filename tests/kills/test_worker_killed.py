@@ -7,7 +7,6 @@ import sys
 import uuid
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from certs.issue.operations import request_certificate
@@ -15,14 +14,14 @@ from lms.core.access import SYSTEM
 from lms.core.services import Services
 from lms.core.tenancy import WORKER_SCOPE
 from tests.certs import certificate_world as world
-from tests.conftest import Instance
+from tests.conftest import Admin, Instance
 from tests.kills.processes import running, wait_for
 
 JOBS = "select count(*) from procrastinate_jobs where args->>'certificate_id' = %s and status in ('todo', 'doing')"
 LEAVES = "select count(*) from certs_leaf where certificate_id = %s"
 
 
-def _count(connection: psycopg.Connection[tuple[object, ...]], query: str, value: uuid.UUID) -> int:
+def _count(connection: Admin, query: str, value: uuid.UUID) -> int:
     row = connection.execute(query, (str(value),)).fetchone()  # type: ignore[arg-type]  # queries of this file
     assert row
     return int(str(row[0]))
@@ -32,7 +31,7 @@ def _count(connection: psycopg.Connection[tuple[object, ...]], query: str, value
 def test_a_worker_killed_while_it_issues_leaves_exactly_one_certificate(
     instance: Instance,
     jobs_services: Services,
-    admin_connection: psycopg.Connection[tuple[object, ...]],
+    admin_connection: Admin,
     tmp_path: Path,
     moment: str,
     state: str,
