@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
+
+from flask.testing import FlaskClient
+from python_calamine import CalamineWorkbook
 
 from certs.models import Certificate
 from lms.core.services import Services
@@ -26,3 +30,15 @@ def make_certificate(services: Services, worker: Worker, *, name: str = "王建�
     if logged:
         worker.tick("certs.sequence")
     return row
+
+
+def exported(client: FlaskClient, worker: Worker, what: str, number: str, *, state: str = "") -> list[list[str]]:
+    """Export an official's cases of a certificate; return kind, state, text and answer of each row."""
+    job = client.post(f"/regulator/{what}/export?q={number}&state={state}").headers["Location"]
+    world.settle(worker)
+    file = client.get(f"{job}/file")
+    assert file.status_code == 200, file.text
+    head, *rows = CalamineWorkbook.from_filelike(io.BytesIO(file.data)).get_sheet_by_index(0).to_python()
+    found = [dict(zip(map(str, head), map(str, row), strict=True)) for row in rows]
+    assert {row["证书编号"] for row in found} <= {number}
+    return [[row[name] for name in ("事项", "状态", "内容", "决定理由")] for row in found]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +26,13 @@ def token_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("SOFTHSM2_CONF", str(folder / "softhsm2.conf"))
         make_token(folder)
         yield folder
+
+
+@pytest.fixture
+def address() -> dict[str, str]:
+    """A visitor's address of this test's own, so that no other test's guesses count."""
+    number = uuid.uuid4().int
+    return {"REMOTE_ADDR": f"10.{number % 250}.{number // 250 % 250}.{number // 62_500 % 250}"}
 
 
 @pytest.fixture

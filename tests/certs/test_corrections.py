@@ -20,7 +20,7 @@ from lms.core.services import Services
 from lms.core.tenancy import WORKER_SCOPE
 from lms.core.web import AnzhengFlask
 from tests.certs import certificate_world as world
-from tests.certs.certificates import make_certificate
+from tests.certs.certificates import exported, make_certificate
 from tests.conftest import Admin, Worker
 
 NAME = {"kind": "name", "new_name": "王建均", "note": "户籍登记姓名已变更"}
@@ -188,6 +188,17 @@ def test_a_successor_does_not_outlive_a_certificate_suspended_meanwhile(scene: S
     world.decided(scene.jobs, scene.certificate, Decision.SUSPEND)
     world.settle(scene.worker)
     assert [row.status for row in scene.rows()] == ["suspended", "cancelled"]
+
+
+def test_requests_are_exported_as_filtered(scene: Scene) -> None:
+    scene.holder.post(f"/certificates/{scene.certificate.id}/corrections", data=NAME)
+    number = scene.certificate.number
+    assert exported(scene.official, scene.worker, "corrections", number) == [["更正姓名", "待决定", NAME["note"], ""]]
+    scene.decide("refuse")
+    (row,) = exported(scene.official, scene.worker, "corrections", number)
+    assert (row[1], row[3]) == ("已驳回", "材料齐全")
+    assert exported(scene.official, scene.worker, "corrections", number, state="open") == []
+    assert exported(scene.official, scene.worker, "objections", number) == []
 
 
 def test_strangers_neither_ask_nor_decide(scene: Scene) -> None:

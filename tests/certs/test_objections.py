@@ -20,7 +20,7 @@ from lms.core.tenancy import WORKER_SCOPE
 from lms.core.web import AnzhengFlask
 from tests.certs import certificate_world as world
 from tests.certs.altering import altered
-from tests.certs.certificates import make_certificate
+from tests.certs.certificates import exported, make_certificate
 from tests.conftest import Admin, Worker
 
 TEXT = "当日本人在休假，检查记录中的人员不是本人"
@@ -140,3 +140,14 @@ def test_only_the_holder_objects_and_only_the_department_answers(scene: Scene) -
     )
     assert inspector.post(f"/regulator/objections/{filed.id}/decision", data=answer).status_code == 403
     assert scene.objections()[0].state == "open"
+
+
+def test_objections_are_exported_as_filtered(scene: Scene, queue_worker: Worker) -> None:
+    assert scene.object() == 302
+    number = scene.certificate.number
+    assert exported(scene.official, queue_worker, "objections", number) == [["异议", "待决定", TEXT, ""]]
+    assert exported(scene.official, queue_worker, "objections", number, state="answered") == []
+    (filed,) = scene.objections()
+    answer = {"verdict": "refuse", "reason": "维持原决定"}
+    assert scene.official.post(f"/regulator/objections/{filed.id}/decision", data=answer).status_code == 302
+    assert exported(scene.official, queue_worker, "objections", number) == [["异议", "已答复", TEXT, "维持原决定"]]

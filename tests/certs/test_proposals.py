@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +10,6 @@ from datetime import timedelta
 import psycopg
 import pytest
 from flask.testing import FlaskClient
-from python_calamine import CalamineWorkbook
 from sqlalchemy import select, text, update
 from sqlalchemy.exc import ProgrammingError
 
@@ -27,7 +25,7 @@ from lms.core.services import Services
 from lms.core.tenancy import WORKER_SCOPE
 from lms.core.web import AnzhengFlask
 from tests.certs import certificate_world as world
-from tests.certs.certificates import make_certificate
+from tests.certs.certificates import exported, make_certificate
 from tests.conftest import Admin, Worker
 
 CITY = 410300
@@ -187,11 +185,8 @@ def test_lists_filter_and_export(case: Case, queue_worker: Worker) -> None:
     second = case.official()
     assert address in second.get(f"/regulator/proposals?state=open&q={case.certificate.number}").text
     assert address not in second.get(f"/regulator/proposals?state=approved&q={case.certificate.number}").text
-    job = second.post(f"/regulator/proposals/export?q={case.certificate.number}").headers["Location"]
-    world.settle(queue_worker)
-    file = second.get(f"{job}/file")
-    rows = CalamineWorkbook.from_filelike(io.BytesIO(file.data)).get_sheet_by_index(0).to_python()
-    assert [row[1:4] for row in rows[1:]] == [[case.certificate.number, "吊销证书", "待决定"]]
+    rows = exported(second, queue_worker, "proposals", case.certificate.number)
+    assert rows == [["吊销证书", "待决定", REVOKE["reason"], ""]]
 
 
 def _with(actor: Actor, jobs: Services, work: Callable[..., object]) -> None:

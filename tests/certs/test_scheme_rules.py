@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from stdnum.iso7064 import mod_11_2
 
 from certs.rules import certificate_number, check_character, last_valid_day
@@ -161,12 +163,21 @@ def test_validity_is_three_years_less_a_day(begins: date, ends: date) -> None:
     assert last_valid_day(begins, 36) == ends
 
 
-@pytest.mark.parametrize("serial", [1, 22, 305_117, 9_999_999])
-def test_the_check_character_is_that_of_identity_numbers(serial: int) -> None:
-    number = certificate_number("{province}危管{year}{serial:07d}{check}", province="豫", year=2026, serial=serial)
+@given(serial=st.integers(0, 9_999_999), year=st.integers(2000, 2099))
+def test_the_check_character_is_that_of_identity_numbers(serial: int, year: int) -> None:
+    number = certificate_number("{province}危管{year}{serial:07d}{check}", province="豫", year=year, serial=serial)
     assert mod_11_2.is_valid(number.removeprefix("豫危管"))
-    wrong = number[:-3] + ("0" if number[-3] != "0" else "1") + number[-2:]
-    assert check_character(wrong[:-1]) != wrong[-1]
+
+
+@given(serial=st.integers(0, 9_999_999), year=st.integers(2000, 2099))
+def test_one_wrong_digit_or_two_exchanged_ones_are_seen_at_every_place(serial: int, year: int) -> None:
+    number = certificate_number("{province}危管{year}{serial:07d}{check}", province="豫", year=year, serial=serial)
+    body, check = number[:-1], number[-1]
+    places = range(len("豫危管"), len(body))
+    wrong = {body[:at] + digit + body[at + 1 :] for at in places for digit in "0123456789"}
+    wrong |= {body[:at] + body[at + 1] + body[at] + body[at + 2 :] for at in places[:-1]}
+    assert len(wrong - {body}) >= 9 * len(places)
+    assert [other for other in wrong - {body} if check_character(other) == check] == []
 
 
 @pytest.mark.parametrize(

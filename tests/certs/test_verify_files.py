@@ -6,7 +6,6 @@ import hashlib
 import io
 import json
 import subprocess
-import uuid
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -52,13 +51,6 @@ def certificate(jobs_services: Services, queue_worker: Worker) -> Certificate:
 def pdf(jobs_services: Services, certificate: Certificate) -> bytes:
     """Its file."""
     return jobs_services.storage.get(certificate.pdf_key or "")
-
-
-@pytest.fixture
-def address() -> dict[str, str]:
-    """A visitor's address of this test's own, so that no other test's guesses count."""
-    number = uuid.uuid4().int
-    return {"REMOTE_ADDR": f"10.{number % 250}.{number // 250 % 250}.{number // 62_500 % 250}"}
 
 
 def ask(client: FlaskClient, data: bytes, address: dict[str, str], **headers: str) -> Any:
