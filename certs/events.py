@@ -29,7 +29,7 @@ class CertificateIssued(Event):
 
 @dataclass(frozen=True, slots=True)
 class CertificateStatusChanged(Event):
-    """A certificate was suspended, reinstated or revoked."""
+    """A certificate was suspended, reinstated, revoked, cancelled or superseded."""
 
     version: int
     person_id: uuid.UUID

@@ -16,6 +16,13 @@ ROOT = Path(__file__).parents[2]
 ROOMS = ("lms", "media", "exams", "certs", "supervision")
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 45
+MEASURED = (*ROOMS, "tests", "bench")
+# Still too large, in lines of the file and of its longest function; they may shrink, not grow.
+STILL_LARGE = {
+    "tests/certs/test_imports.py": (583, 45),
+    "tests/certs/certificate_world.py": (400, 66),
+    "tests/certs/test_schemes.py": (400, 47),
+}
 # The customer fixed these; beside them stands only what such a repository always has.
 TOP_LEVEL = {
     "lms", "exams", "certs", "supervision", "migrations", "media", "tests", "wsgi.py", "setup.cfg",
@@ -40,14 +47,21 @@ def test_top_level_holds_nothing_unexpected() -> None:
     assert {path.relative_to(ROOT).parts[0] for path in tracked()} <= TOP_LEVEL
 
 
-@pytest.mark.parametrize("path", product_files(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_files_and_functions_stay_small(path: Path) -> None:
-    text = path.read_text("utf8")
-    assert text.count("\n") <= MAX_FILE_LINES
+def measured_files() -> list[str]:
+    """Return the names of all Python files that are to stay small, tests among them."""
+    names = [str(path.relative_to(ROOT)) for path in tracked("*.py")]
+    return [name for name in names if name.split("/")[0] in MEASURED]
+
+
+@pytest.mark.parametrize("name", measured_files())
+def test_files_and_functions_stay_small(name: str) -> None:
+    text = (ROOT / name).read_text("utf8")
+    max_file_lines, max_function_lines = STILL_LARGE.get(name, (MAX_FILE_LINES, MAX_FUNCTION_LINES))
+    assert text.count("\n") <= max_file_lines
     long = [
         f"{node.name}: {node.end_lineno - node.lineno + 1}"
         for node in ast.walk(ast.parse(text))
-        if isinstance(node, ast.FunctionDef) and (node.end_lineno or 0) - node.lineno >= MAX_FUNCTION_LINES
+        if isinstance(node, ast.FunctionDef) and (node.end_lineno or 0) - node.lineno >= max_function_lines
     ]
     assert long == []
 

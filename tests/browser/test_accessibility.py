@@ -8,21 +8,20 @@ violation of the content policy.
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
-from werkzeug.serving import make_server
+from playwright.sync_api import Browser, ConsoleMessage, Page
 
 from lms.app import build_kernel, create_app
 from lms.core import bootstrap
 from tests.browser.county import County, build, own_instance
+from tests.browser.serving import chromium_for, served
 from tests.conftest import Instance
-from tests.journey.browser import CHROMIUM, DESKTOP, PHONE, QUIET
+from tests.journey.browser import DESKTOP, PHONE
 
 AXE = Path(__file__).resolve().parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 NARROW = {"width": 360, "height": 740}
@@ -78,24 +77,17 @@ def site(instance: Instance, worker_id: str, tmp_path_factory: pytest.TempPathFa
     web = bootstrap.build_services(own.settings, build_kernel(), login="web", admin=own.admin)
     app = create_app(services=web)
     county = build(app, jobs, folder)
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield Site(f"http://127.0.0.1:{server.server_port}", str(app.config["SESSION_COOKIE_NAME"]), county)
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(app) as address:
+        yield Site(address, str(app.config["SESSION_COOKIE_NAME"]), county)
     for services in (web, jobs):
         services.db.dispose()
 
 
 @pytest.fixture(scope="module")
 def chromium(site: Site) -> Iterator[Browser]:
-    """One browser; opened when the site stands, for Playwright keeps an event loop running in this thread."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
-        yield browser
-        browser.close()
+    """One browser."""
+    with chromium_for(site.address) as found:
+        yield found
 
 
 def open_visit(browser: Browser, site: Site, part: str, **options: Any) -> Visit:

@@ -22,9 +22,10 @@ def said(*command: str | Path) -> str:
     return f"{done.stdout}\n{done.stderr}\nexit {done.returncode}"
 
 
-def text_of(path: Path) -> str:
-    """Return what a reader copies out of the page, lines joined."""
-    done = subprocess.run(["pdftotext", "-raw", path, "-"], check=True, capture_output=True, text=True)
+def text_of(path: Path, *, layout: bool = False) -> str:
+    """Return what a reader copies out of the page, lines joined; or as it stands on the page."""
+    how = "-layout" if layout else "-raw"
+    done = subprocess.run(["pdftotext", how, path, "-"], check=True, capture_output=True, text=True)
     assert done.stderr == ""
     return done.stdout
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import uuid
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -17,15 +16,14 @@ from certs.models import Certificate
 from certs.rules import Decision, Status, shown_status
 from certs.status.queries import checks_of
 from lms.app import create_app
-from lms.core import bootstrap
 from lms.core.access import Role
-from lms.core.services import Kernel, Services
+from lms.core.services import Services
 from lms.core.tenancy import PUBLIC_SCOPE, Scope, ScopeRole
 from lms.core.web import AnzhengFlask
 from tests.certs import certificate_world as world
 from tests.certs.altering import altered
 from tests.certs.certificates import make_certificate
-from tests.conftest import Admin, Instance, Worker
+from tests.conftest import Admin, Worker
 
 
 @pytest.fixture
@@ -213,12 +211,8 @@ def test_a_malformed_code_cannot_be_checked_and_is_not_called_invalid(
     assert {row[0] for row in _checks(admin_connection, code[:32])} == {"malformed"}
 
 
-def test_without_a_database_nothing_is_called_invalid(
-    instance: Instance, kernel: Kernel, certificate: Certificate
-) -> None:
-    nowhere = "postgresql://nobody@127.0.0.1:1/nothing"
-    away = bootstrap.build_services(replace(instance.settings, admin_database_url=nowhere), kernel, admin=nowhere)
-    client = create_app(services=away).test_client()
+def test_without_a_database_nothing_is_called_invalid(cut_off_app: AnzhengFlask, certificate: Certificate) -> None:
+    client = cut_off_app.test_client()
     for path in (f"/c/{certificate.public_id}", f"/c/{certificate.public_id}/proof"):
         page = client.get(path)
         assert page.status_code == 503

@@ -21,15 +21,14 @@ from certs.adapters.fonts import (
 )
 from certs.adapters.pdf import PortraitError, Renderer, TemplateSpec
 from certs.adapters.truetype import TrueTypeFont
+from tests.certs import oracles
 from tests.certs.certificate_fixtures import RARE_NAME, face, portrait, renderer
 
 
 def text_of(pdf: bytes, folder: Path) -> str:
     path = folder / "certificate.pdf"
     path.write_bytes(pdf)
-    done = subprocess.run(["pdftotext", "-raw", str(path), "-"], check=True, capture_output=True, text=True)
-    assert done.stderr == ""
-    return done.stdout
+    return oracles.text_of(path)
 
 
 def raster(pdf: bytes, folder: Path, dots_per_inch: int) -> Image.Image:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from functools import cache
 
 import pytest
 from hypothesis import given
@@ -33,7 +34,12 @@ class Stored:
         return [self.hashes[level, tile.first + offset] for offset in range(tile.width)]
 
 
-STORED = Stored(LARGEST)
+@cache
+def stored() -> Stored:
+    """The largest tree, made when the first test asks for it."""
+    return Stored(LARGEST)
+
+
 sizes = st.integers(1, LARGEST) | st.sampled_from(BOUNDARIES)
 
 
@@ -67,9 +73,9 @@ def test_tiles_give_the_root_computed_from_the_leaves(size: int) -> None:
 
     def fetch(tile: Tile) -> list[bytes]:
         wanted.add(tile)
-        return STORED.tile(tile)
+        return stored().tile(tile)
 
-    assert tree.root(size, hashes_from_tiles(size, fetch)) == naive_root(STORED.leaves[:size])
+    assert tree.root(size, hashes_from_tiles(size, fetch)) == naive_root(stored().leaves[:size])
     assert wanted <= set(grown_tiles(0, size))
 
 
@@ -79,7 +85,7 @@ def test_each_hash_of_a_tile_is_the_root_of_its_leaves(size: int) -> None:
         if tile.level != ENTRIES:
             span = tiles.WIDTH**tile.level
             first = (tile.first + tile.width - 1) * span
-            assert STORED.tile(tile)[-1] == naive_root(STORED.leaves[first : first + span])
+            assert stored().tile(tile)[-1] == naive_root(stored().leaves[first : first + span])
 
 
 @given(st.lists(sizes, min_size=1, max_size=5))
@@ -97,11 +103,11 @@ def test_proofs_from_tiles_are_those_from_stored_hashes(data: st.DataObject) -> 
     size = data.draw(sizes)
     index = data.draw(st.integers(0, size - 1))
     old = data.draw(st.integers(1, size))
-    read = hashes_from_tiles(size, STORED.tile)
+    read = hashes_from_tiles(size, stored().tile)
     inclusion = tree.inclusion_proof(index, size, read)
-    assert inclusion == tree.inclusion_proof(index, size, STORED.read)
-    root, old_root = tree.root(size, STORED.read), tree.root(old, STORED.read)
-    assert tree.verify_inclusion(STORED.leaves[index], index, size, inclusion, root)
+    assert inclusion == tree.inclusion_proof(index, size, stored().read)
+    root, old_root = tree.root(size, stored().read), tree.root(old, stored().read)
+    assert tree.verify_inclusion(stored().leaves[index], index, size, inclusion, root)
     consistency = tree.consistency_proof(old, size, read)
     assert tree.verify_consistency(old, size, consistency, old_root, root)
     assert old == size or not tree.verify_consistency(old, size, consistency, root, old_root)
@@ -112,9 +118,9 @@ def test_a_tree_grown_in_steps_knows_every_root_within_the_last_step(steps: list
     grown = tree.GrowingTree()
     for step in steps:
         before = grown.size
-        grown.append(STORED.leaves[before : before + step])
+        grown.append(stored().leaves[before : before + step])
         for size in {before + 1, before + step // 2 + 1, grown.size}:
-            assert grown.root(size) == tree.root(size, STORED.read)
+            assert grown.root(size) == tree.root(size, stored().read)
 
 
 def test_paths_are_those_of_the_specification() -> None:

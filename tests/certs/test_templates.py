@@ -23,6 +23,7 @@ from lms.core.services import Services
 from lms.core.tenancy import WORKER_SCOPE
 from lms.core.web import AnzhengFlask
 from tests.certs import certificate_world as world
+from tests.certs import oracles
 from tests.certs.certificate_fixtures import face
 from tests.certs.test_picture import shows
 from tests.certs.test_schemes import draft_of, office, publish
@@ -54,7 +55,7 @@ def client(app: AnzhengFlask, jobs_services: Services) -> FlaskClient:
 def text_of(pdf: bytes, folder: Path) -> str:
     file = folder / "page.pdf"
     file.write_bytes(pdf)
-    return subprocess.run(["pdftotext", "-layout", file, "-"], capture_output=True, text=True, check=True).stdout
+    return oracles.text_of(file, layout=True)
 
 
 def drafted(client: FlaskClient, **changes: str) -> str:

@@ -292,47 +292,67 @@ def test_the_verify_door_wants_ones_own_enrolment(house: House) -> None:
     assert stranger.client.post(f"/exams/verify/{who.enrolment_id}", data=picture).status_code == 404
 
 
-def test_the_bank_is_kept_by_its_institution(house: House, queue_worker: Worker) -> None:
-    owner, other = tenant_actor(ids.new_id()), tenant_actor(ids.new_id())
-    code = f"t-{uuid.uuid4().hex[:10]}"
-    document = json.loads((commands.REFERENCE / "chemical_safety.json").read_text("utf8"))
-    with house.jobs.db.transaction(WORKER_SCOPE) as session:
-        head = {"code": code, "name_zh": "院校题库", "name_en": "Own bank"}
-        operations.put_bank(session, commands.SYSTEM, head, document["knowledge_points"], owner.tenant_id)
-    mine, theirs = house.client_for(owner), house.client_for(other)
+class Bank:
+    """A bank of one institution, with the browsers of that and of another one."""
 
-    def upload(client: FlaskClient) -> tuple[int, str]:
-        data = {"file": (io.BytesIO(json.dumps(document).encode()), "bank.json")}
-        answer = client.post(f"/bank/{code}/import", data=data)
+    def __init__(self, house: House) -> None:
+        owner, other = tenant_actor(ids.new_id()), tenant_actor(ids.new_id())
+        self.code = f"t-{uuid.uuid4().hex[:10]}"
+        self.document = json.loads((commands.REFERENCE / "chemical_safety.json").read_text("utf8"))
+        with house.jobs.db.transaction(WORKER_SCOPE) as session:
+            head = {"code": self.code, "name_zh": "院校题库", "name_en": "Own bank"}
+            operations.put_bank(session, commands.SYSTEM, head, self.document["knowledge_points"], owner.tenant_id)
+        self.mine, self.theirs = house.client_for(owner), house.client_for(other)
+
+    def upload(self, client: FlaskClient) -> tuple[int, str]:
+        data = {"file": (io.BytesIO(json.dumps(self.document).encode()), "bank.json")}
+        answer = client.post(f"/bank/{self.code}/import", data=data)
         return answer.status_code, answer.text
 
-    assert upload(theirs)[0] == 404
-    document["questions"][0]["answer"] = ["Z"]
-    status, page = upload(mine)
+    def question(self) -> str:
+        """The address of the first question."""
+        listing = self.mine.get(f"/bank?bank={self.code}&knowledge_point=law&kind=single&difficulty=1").text
+        return re.findall(r"/bank/questions/[0-9a-f-]{36}", listing)[0]
+
+    def exported(self, queue_worker: Worker) -> int:
+        """How many questions the institution's export holds."""
+        job = self.mine.post(f"/bank/{self.code}/export").location
+        queue_worker.drain()
+        return len(operations.read_questions(self.mine.get(f"{job}/file").data))
+
+
+def test_a_bank_is_filled_and_exported_by_its_institution(house: House, queue_worker: Worker) -> None:
+    bank = Bank(house)
+    assert bank.upload(bank.theirs)[0] == 404
+    bank.document["questions"][0]["answer"] = ["Z"]
+    status, page = bank.upload(bank.mine)
     assert status == 422
     assert "bad_answer" in page
-    document["questions"][0]["answer"] = ["A"]
-    assert upload(mine)[0] == 302
-    listing = mine.get(f"/bank?bank={code}&knowledge_point=law&kind=single&difficulty=1").text
-    (question_url, *_rest) = re.findall(r"/bank/questions/[0-9a-f-]{36}", listing)
-    assert "答案：" in mine.get(question_url).text
-    assert theirs.get(question_url).status_code == 404
-    form = mine.get(f"{question_url}/edit").text
+    bank.document["questions"][0]["answer"] = ["A"]
+    assert bank.upload(bank.mine)[0] == 302
+    assert "答案：" in bank.mine.get(bank.question()).text
+    assert bank.theirs.get(bank.question()).status_code == 404
+    coverage = bank.mine.get(f"/bank/coverage?bank={bank.code}").text
+    assert "没有组卷方案" in coverage
+    assert bank.theirs.post(f"/bank/{bank.code}/export").status_code == 404
+    assert bank.exported(queue_worker) == len(bank.document["questions"])
+
+
+def test_a_question_is_revised_and_retired_by_its_institution(house: House, queue_worker: Worker) -> None:
+    bank = Bank(house)
+    assert bank.upload(bank.mine)[0] == 302
+    edit = f"{bank.question()}/edit"
+    assert 'name="csrf_token"' in bank.mine.get(edit).text
     fields = {"kind": "single", "knowledge_point": "law", "difficulty": "3", "stem_zh": "谁负责？", "basis_zh": "法"}
     options = {"zh_a": "甲", "zh_b": "乙", "zh_c": "丙", "answer": ["B"]}
-    assert 'name="csrf_token"' in form
-    assert mine.post(f"{question_url}/edit", data={**fields, **options, "answer": ["A", "B"]}).status_code == 422
-    revised = mine.post(f"{question_url}/edit", data={**fields, **options})
+    assert bank.mine.post(edit, data={**fields, **options, "answer": ["A", "B"]}).status_code == 422
+    assert bank.theirs.post(edit, data={**fields, **options}).status_code == 404
+    revised = bank.mine.post(edit, data={**fields, **options})
     assert revised.status_code == 302
-    assert mine.post(f"{question_url}/edit", data={**fields, **options}).status_code == 409
-    assert theirs.post(f"{revised.location}/retire").status_code == 404
-    assert mine.post(f"{revised.location}/retire").status_code == 302
-    assert "充足" in mine.get("/bank/coverage").text or "没有组卷方案" in mine.get(f"/bank/coverage?bank={code}").text
-    job = mine.post(f"/bank/{code}/export").location
-    assert theirs.post(f"/bank/{code}/export").status_code == 404
-    queue_worker.drain()
-    exported = operations.read_questions(mine.get(f"{job}/file").data)
-    assert len(exported) == len(document["questions"]) - 1
+    assert bank.mine.post(edit, data={**fields, **options}).status_code == 409
+    assert bank.theirs.post(f"{revised.location}/retire").status_code == 404
+    assert bank.mine.post(f"{revised.location}/retire").status_code == 302
+    assert bank.exported(queue_worker) == len(bank.document["questions"]) - 1
 
 
 def test_roles_keep_to_their_side(house: House) -> None:
