@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from asn1crypto import pem, x509
+from PIL import Image
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.validation import validate_pdf_signature
 from pyhanko_certvalidator import ValidationContext
@@ -28,6 +29,17 @@ def text_of(path: Path, *, layout: bool = False) -> str:
     done = subprocess.run(["pdftotext", how, path, "-"], check=True, capture_output=True, text=True)
     assert done.stderr == ""
     return done.stdout
+
+
+def raster(pdf: bytes, folder: Path, dots_per_inch: int) -> Image.Image:
+    """Return the page as it is printed, by Poppler."""
+    path = folder / "page.pdf"
+    path.write_bytes(pdf)
+    target = folder / "page"
+    command = ["pdftoppm", "-r", str(dots_per_inch), "-png", "-singlefile", str(path), str(target)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert done.stderr == ""
+    return Image.open(target.with_suffix(".png")).convert("RGB")
 
 
 @dataclass(frozen=True, slots=True)

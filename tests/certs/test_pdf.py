@@ -7,7 +7,7 @@ from pathlib import Path
 import pikepdf
 import pytest
 import zxingcpp
-from PIL import Image, ImageChops
+from PIL import ImageChops
 
 from certs.adapters import fonts
 from certs.adapters.fonts import (
@@ -23,22 +23,13 @@ from certs.adapters.pdf import PortraitError, Renderer, TemplateSpec
 from certs.adapters.truetype import TrueTypeFont
 from tests.certs import oracles
 from tests.certs.certificate_fixtures import RARE_NAME, face, portrait, renderer
+from tests.certs.oracles import raster
 
 
 def text_of(pdf: bytes, folder: Path) -> str:
     path = folder / "certificate.pdf"
     path.write_bytes(pdf)
     return oracles.text_of(path)
-
-
-def raster(pdf: bytes, folder: Path, dots_per_inch: int) -> Image.Image:
-    path = folder / "page.pdf"
-    path.write_bytes(pdf)
-    target = folder / "page"
-    command = ["pdftoppm", "-r", str(dots_per_inch), "-png", "-singlefile", str(path), str(target)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    assert done.stderr == ""
-    return Image.open(target.with_suffix(".png")).convert("RGB")
 
 
 def test_every_value_can_be_copied_out_of_the_page(tmp_path: Path) -> None:
