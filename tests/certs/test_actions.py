@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from zipfile import ZipFile
 
-import psycopg
 import pytest
-from flask.testing import FlaskClient
-from python_calamine import CalamineWorkbook
 from sqlalchemy import select
-from werkzeug.test import TestResponse
 
 from certs.actions import operations, tasks
 from certs.actions.limits import limits
-from certs.actions.models import Action, ActionItem
-from certs.models import Certificate, StatusEvent
+from certs.actions.models import Action
 from certs.rules import Decision
 from certs.status.models import Proposal
 from lms.core import audit, ids
@@ -34,87 +25,18 @@ from lms.core.services import Services
 from lms.core.tenancy import WORKER_SCOPE
 from lms.core.web import AnzhengFlask
 from tests.certs import certificate_world as world
-from tests.conftest import Instance, Worker
+from tests.certs.actions_desk import REASON, Desk, open_desk, sheet
+from tests.conftest import Admin, Instance, Worker
 from tests.supervision.province import counted_statements
 
-Connection = psycopg.Connection[tuple[object, ...]]
-REASON = {"code": "suspend_unsafe_act", "reason": "现场检查发现未按规定审批"}
 REVOKE = {"code": "revoke_lending", "reason": "出租证书给他人使用"}
 ROOT = Path(__file__).parents[2]
 NOBODY = uuid.UUID("0190a000-0000-7000-8000-000000000000")
 
 
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """A department in a county of the test's own, three certificates there, and one elsewhere."""
-
-    app: AnzhengFlask
-    jobs: Services
-    worker: Worker
-    region_code: int
-    department: uuid.UUID
-    client: FlaskClient
-    mine: list[Certificate]
-    elsewhere: Certificate
-
-    def official(self, role: Role = Role.REGULATOR, department: uuid.UUID | None = None) -> FlaskClient:
-        """A browser of another official, of the same department by default."""
-        where = department or self.department
-        return world.client_for(self.app, self.jobs, world.make_official(self.jobs, where, role), where, role)
-
-    def order(self, kind: str, chosen: Sequence[object], **more: str) -> TestResponse:
-        """Send the confirmed page for the ticked certificates."""
-        form = {"kind": kind, "action_id": str(ids.new_id()), "certificate": list(map(str, chosen)), **more}
-        return self.client.post("/regulator/actions", data=form)
-
-    def settled(self, answer: TestResponse) -> uuid.UUID:
-        """Let the order be carried out; return its id."""
-        assert answer.status_code == 302, answer.text
-        world.settle(self.worker)
-        return uuid.UUID(answer.location.rsplit("/", 1)[1])
-
-    def items(self, action_id: uuid.UUID) -> dict[uuid.UUID, tuple[str, str]]:
-        """What became of each certificate: state and refusal."""
-        with self.jobs.db.transaction(WORKER_SCOPE, read_only=True) as session:
-            rows = session.scalars(select(ActionItem).where(ActionItem.action_id == action_id))
-            return {row.certificate_id: (row.state, row.refusal) for row in rows}
-
-    def statuses(self) -> list[str]:
-        """The stored statuses of the three, then of the one elsewhere."""
-        rows = [world.certificate_rows(self.jobs, one.person_id)[0] for one in (*self.mine, self.elsewhere)]
-        return [row.status for row in rows]
-
-    def steps(self, certificate: Certificate) -> list[tuple[str, str]]:
-        """The new status and the coded reason of each step in a certificate's history."""
-        with self.jobs.db.transaction(WORKER_SCOPE, read_only=True) as session:
-            query = select(StatusEvent).where(StatusEvent.certificate_id == certificate.id).order_by(StatusEvent.id)
-            return [(row.new_status, row.reason_code or "") for row in session.scalars(query)]
-
-
-def _certified(jobs: Services, tenant_id: uuid.UUID) -> world.Learner:
-    learner = world.make_learner(jobs, tenant_id)
-    world.pass_exam(jobs, learner)
-    return learner
-
-
 @pytest.fixture
-def desk(app: AnzhengFlask, jobs_services: Services, queue_worker: Worker, admin_connection: Connection) -> Desk:
-    row = admin_connection.execute(
-        "select r.code from accounts_region r where r.code % 100 <> 0 and not exists"
-        " (select 1 from certs_certificate c where c.region_code = r.code) order by random() limit 1"
-    ).fetchone()
-    assert row
-    region_code = int(str(row[0]))
-    department = world.make_department(jobs_services, region_code=region_code)
-    person = world.make_official(jobs_services, department)
-    tenant_id = world.make_enterprise(jobs_services, region_code=region_code)
-    learners = [_certified(jobs_services, tenant_id) for _ in range(3)]
-    stranger = _certified(jobs_services, world.make_enterprise(jobs_services, region_code=world.OTHER_COUNTY))
-    world.settle(queue_worker)
-    mine = [world.certificate_rows(jobs_services, one.person_id)[0] for one in learners]
-    elsewhere = world.certificate_rows(jobs_services, stranger.person_id)[0]
-    client = world.client_for(app, jobs_services, person, department, Role.REGULATOR)
-    return Desk(app, jobs_services, queue_worker, region_code, department, client, mine, elsewhere)
+def desk(app: AnzhengFlask, jobs_services: Services, queue_worker: Worker, admin_connection: Admin) -> Desk:
+    return open_desk(app, jobs_services, queue_worker, admin_connection)
 
 
 def test_the_list_leads_to_a_page_that_says_how_many_and_what_follows(desk: Desk) -> None:
@@ -177,12 +99,8 @@ def test_what_is_refused_is_named_with_its_reason_and_the_rest_is_done(desk: Des
     assert desk.mine[1].number not in page
     job = desk.client.post(f"/regulator/actions/{action_id}/export?state=refused").headers["Location"]
     world.settle(desk.worker)
-    rows = _sheet(desk.client.get(f"{job}/file").data)
+    rows = sheet(desk.client.get(f"{job}/file").data)
     assert {row[0] for row in rows[1:]} == {desk.mine[0].number, str(desk.elsewhere.id), str(NOBODY)}
-
-
-def _sheet(data: bytes) -> list[list[object]]:
-    return CalamineWorkbook.from_filelike(io.BytesIO(data)).get_sheet_by_index(0).to_python()
 
 
 def test_revocation_is_proposed_for_each_and_decided_by_another_official(desk: Desk) -> None:
@@ -216,54 +134,6 @@ def test_all_that_the_filter_finds_is_what_was_confirmed_or_nothing(desk: Desk) 
     action_id = desk.settled(desk.client.post("/regulator/actions?shown=valid", data={**form, "confirmed": "2"}))
     assert set(desk.items(action_id)) == {desk.mine[1].id, desk.mine[2].id}
     assert desk.statuses() == ["suspended", "suspended", "suspended", "valid"]
-
-
-def test_the_archive_holds_the_signed_files_and_a_list_of_all(desk: Desk, admin_connection: Connection) -> None:
-    _make_imported(admin_connection, desk.mine[2])
-    _alter_file(desk.jobs, desk.mine[1])
-    chosen = [*(one.id for one in desk.mine), desk.elsewhere.id]
-    action_id = desk.settled(desk.order("files", chosen))
-    assert desk.items(action_id) == {
-        desk.mine[0].id: ("done", ""),
-        desk.mine[1].id: ("refused", "file_altered"),
-        desk.mine[2].id: ("refused", "not_signed_here"),
-        desk.elsewhere.id: ("refused", "not_found"),
-    }
-    page = desk.client.get(f"/regulator/actions/{action_id}").text
-    link = re.search(r'href="(/jobs/[0-9a-f-]{36}/file)"', page)
-    assert link
-    answer = desk.client.get(link[1])
-    assert answer.headers["Content-Length"] == str(len(answer.data))
-    with ZipFile(io.BytesIO(answer.data)) as found:
-        assert found.namelist() == [f"{desk.mine[0].number}.pdf", "清单.xlsx"]
-        pdf = found.read(f"{desk.mine[0].number}.pdf")
-        lines = {row[0]: row[4:] for row in _sheet(found.read("清单.xlsx"))[1:]}
-    assert pdf == desk.client.get(f"/regulator/certificates/{desk.mine[0].id}/pdf").data
-    assert lines[desk.mine[0].number] == [f"{desk.mine[0].number}.pdf", ""]
-    assert "没有本平台签名的电子文件" in str(lines[desk.mine[2].number][1])
-    assert "校验不一致" in str(lines[desk.mine[1].number][1])
-    assert desk.statuses() == ["valid"] * 4
-    with desk.jobs.db.transaction(WORKER_SCOPE, read_only=True) as session:
-        query = select(audit.AuditRow.action).where(
-            audit.AuditRow.subject_id.in_([str(action_id), str(desk.mine[1].id)])
-        )
-        deeds = session.scalars(query).all()
-    assert {"certs.action.ordered", "certs.action.done", "certs.certificate.file_refused"} <= set(deeds)
-    stranger = desk.official(department=world.make_department(desk.jobs, region_code=world.OTHER_COUNTY))
-    assert stranger.get(link[1]).status_code == 404
-
-
-def _make_imported(connection: Connection, row: Certificate) -> None:
-    connection.execute(
-        "update certs_certificate set origin = 'imported', import_id = gen_random_uuid(), source_system = '旧系统',"
-        " issued_on = valid_from, pdf_key = null, pdf_sha256 = null, signer_key_id = null where id = %s",
-        (row.id,),
-    )
-
-
-def _alter_file(jobs: Services, row: Certificate) -> None:
-    assert row.pdf_key
-    jobs.storage.put(row.pdf_key, jobs.storage.get(row.pdf_key) + b"\n")
 
 
 def test_the_same_page_sent_twice_orders_once(desk: Desk) -> None:
@@ -336,14 +206,6 @@ def test_a_stopped_order_does_nothing_more(desk: Desk) -> None:
     page = desk.client.get(f"/regulator/actions/{action_id}").text
     assert "已停止" in page
     assert "已办理 1 张 · 未办理 0 张" in page
-
-
-def test_an_archive_stopped_before_its_end_is_not_handed_out(desk: Desk) -> None:
-    answer = desk.order("files", [one.id for one in desk.mine])
-    assert desk.client.post(f"{answer.location}/stop").status_code == 302
-    action_id = desk.settled(answer)
-    assert set(desk.items(action_id).values()) == {("open", "")}
-    assert "下载压缩包" not in desk.client.get(answer.location).text
 
 
 def test_looking_is_not_deciding(desk: Desk) -> None:

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -35,8 +31,7 @@ from tests.certs.imports_desk import (
     take,
 )
 from tests.conftest import Instance, Worker
-
-ROOT = Path(__file__).parents[2]
+from tests.kills.processes import run_to_its_death
 
 
 class Interrupted(Exception):
@@ -83,18 +78,8 @@ def test_killed_in_the_middle_and_run_again_each_row_is_entered_exactly_once(
     import_id = desk.upload(list_bytes(tmp_path, rows))
     queue_worker.drain()
     desk.act(import_id, "confirm")
-    settings = instance.settings
-    environment = {
-        **os.environ,
-        "ANZHENG_ENV": "test",
-        "ANZHENG_HOME": str(settings.home),
-        "DATABASE_URL": instance.admin,
-        "ANZHENG_STORAGE_URL": settings.storage_url,
-    }
-    command = [sys.executable, "-m", "tests.import_and_die", "certificates", str(import_id), "3"]
     # The first commit is of reading where to begin, the second of the first chunk.
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    run_to_its_death(instance.settings, "tests.import_and_die", "certificates", import_id, 3)
     row = desk.import_row(import_id)
     assert (row.state, row.chunks_done, len(desk.certificates(import_id))) == ("importing", 1, limits().chunk_rows)
     queue_worker.drain()
