@@ -33,6 +33,7 @@ from certs.status.reasons import reason_in_force
 from lms.core import audit, clock, notify, queue
 from lms.core.access import Actor
 from lms.core.errors import Forbidden
+from lms.core.i18n import lazy_gettext as _
 from lms.core.services import services_of
 
 
@@ -99,7 +100,8 @@ def decide_proposal(session: Session, actor: Actor, proposal_id: uuid.UUID, reas
     """Approve a proposal, which carries it out, or refuse it. Both officials stand in the record.
 
     Raises NotFound outside the scope, CaseClosed when it was decided before, OwnProposal for the
-    proposer, LowerDepartment for one that does not oversee all that the proposer's does.
+    proposer, LowerDepartment for one that does not oversee all that the proposer's does, and
+    BanDateInvalid for the approval of a ban whose last day has passed.
     """
     found = access_case(session, Proposal, proposal_id)
     if found.state != "open":
@@ -108,6 +110,8 @@ def decide_proposal(session: Session, actor: Actor, proposal_id: uuid.UUID, reas
         raise OwnProposal
     if not rules.oversees((actor.scope.region_lo, actor.scope.region_hi), (found.department_lo, found.department_hi)):
         raise LowerDepartment
+    if approve and found.ban_until and found.ban_until < clock.today(services_of(session).settings.timezone):
+        raise BanDateInvalid(_("建议的限制期限已过，请驳回后重新提出"))
     _close(session, actor, found, "approved" if approve else "refused", reason)
     if approve and found.kind == ProposalKind.REVOKE:
         row = access_certificate(session, found.certificate_id)
