@@ -125,7 +125,7 @@ def decide_case(what: str, case_id: uuid.UUID) -> ResponseReturnValue:
             raise CaseInvalid
         proposals.withdraw_proposal(session, actor, case_id)
     elif what == "proposals":
-        proposals.decide_proposal(session, actor, case_id, reason[:500], approve=approve)
+        proposals.decide_proposal(session, actor, case_id, reason, approve=approve)
     elif what == "corrections":
         corrections.decide_correction(session, actor, case_id, reason, approve=approve)
     else:

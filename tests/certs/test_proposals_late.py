@@ -48,3 +48,13 @@ def test_a_ban_is_approved_until_its_last_day(case: Case, admin_connection: Admi
     assert proposal_of(case).state == "open"
     assert last_days(case) == []
     assert second.post(f"{address}/decision", data={**VERDICT, "verdict": "refuse"}).status_code == 302
+
+
+def test_what_an_official_writes_to_a_proposal_is_kept_whole(case: Case) -> None:
+    address = case.propose(REVOKE)
+    second = case.official()
+    reason = "情况属实，" * 400
+    assert 'maxlength="2000"' in second.get(address).text
+    assert second.post(f"{address}/decision", data={**VERDICT, "reason": reason}).status_code == 302
+    assert proposal_of(case).decision_reason == reason
+    assert reason in second.get(address).text
