@@ -211,7 +211,7 @@ def finish(session: Session, correction_id: uuid.UUID) -> bool:
     decider = replace(SYSTEM, tenant_name=found.decider_name or "")
     if old.status == Status.VALID:
         reason = reason_in_force(session, Decision.SUPERSEDE, f"supersede_{found.kind}")
-        change(session, decider, old, Decision.SUPERSEDE, Grounds(reason, f"{found.note}（{successor.number}）"))
+        change(session, decider, old, Decision.SUPERSEDE, Grounds(reason, found.note))
     else:
         reason = reason_in_force(session, Decision.CANCEL, other_reason(Decision.CANCEL))
         change(session, decider, successor, Decision.CANCEL, Grounds(reason, f"{old.number}: {old.status}"))
