@@ -167,6 +167,20 @@ class NotCorrectable(Conflict):
     message = _("只有有效的证书可以申请更正")
 
 
+class HolderBarred(NotCorrectable):
+    """The holder gets no certificate of this type, and so none in place of this one."""
+
+    code = "holder_barred"
+    message = _("持证人已被限制取得该类证书，限制期内不能更正")
+
+
+class RevocationProposed(NotCorrectable):
+    """Whether the certificate is revoked is decided first: a successor would escape that decision."""
+
+    code = "revocation_proposed"
+    message = _("该证书有一项吊销建议待决定，请先办结该建议")
+
+
 class NothingToCorrect(Invalid):
     """The certificate says already what is asked for."""
 

@@ -73,6 +73,8 @@ class Outcome(StrEnum):
     REJECTED = "rejected"
 
 
+# What has ended, by a decision or by its day, is not corrected.
+CORRECTABLE: Final = (Shown.VALID, Shown.EXPIRING, Shown.NOT_YET)
 # Decisions against the holder; to a reinstatement or a correction nobody needs to object.
 OBJECTIONABLE: Final = (Status.SUSPENDED.value, Status.REVOKED.value, Status.CANCELLED.value)
 DECIDED_BY_ONE: Final = (Decision.SUSPEND, Decision.REINSTATE, Decision.CANCEL)

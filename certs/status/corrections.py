@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, replace
-from typing import Any
+from datetime import date
+from typing import Any, Final
 
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -13,13 +14,22 @@ from sqlalchemy.orm import Session
 import lms.accounts.api as accounts
 from certs import rules
 from certs.access import access_certificate
-from certs.errors import CaseClosed, CorrectionOpen, ImportedElsewhere, NotCorrectable, NothingToCorrect
+from certs.errors import (
+    CaseClosed,
+    CorrectionOpen,
+    HolderBarred,
+    ImportedElsewhere,
+    NotCorrectable,
+    NothingToCorrect,
+    RevocationProposed,
+)
 from certs.issue.operations import enter, new_numbers
 from certs.models import Certificate, Scheme
-from certs.rules import CorrectionKind, Decision, Origin, Status
+from certs.rules import CorrectionKind, Decision, Origin, ProposalKind, Status
 from certs.status.access import access_case
+from certs.status.bans import ban_in_force
 from certs.status.cases import TELL_TASK, case_columns
-from certs.status.models import Correction
+from certs.status.models import Correction, Proposal
 from certs.status.operations import Grounds, change
 from certs.status.reasons import other_reason, reason_in_force
 from lms.core import audit, clock, ids, notify, queue
@@ -38,6 +48,12 @@ _FRESH: dict[str, Any] = {
     "pdf_key": None,
     "pdf_sha256": None,
     "signer_key_id": None,
+}
+# Why an approved correction came to nothing. What is stored keeps the province's language; notices have both.
+_ENDED: Final[dict[type[NotCorrectable], tuple[str, str]]] = {
+    NotCorrectable: ("原证书已不是有效状态", "the certificate is no longer in force"),
+    HolderBarred: ("持证人已被限制取得该类证书", "the holder has been barred from this type of certificate"),
+    RevocationProposed: ("原证书有吊销建议待决定", "the revocation of the certificate has been proposed"),
 }
 
 
@@ -59,7 +75,7 @@ def request_correction(session: Session, actor: Actor, certificate_id: uuid.UUID
     row = access_certificate(session, certificate_id)
     if row.origin != Origin.ISSUED:
         raise ImportedElsewhere
-    if row.state != "issued" or row.status != Status.VALID:
+    if not is_correctable(row, clock.today(services_of(session).settings.timezone)):
         raise NotCorrectable
     if actor.person_id is None:
         raise Forbidden
@@ -88,6 +104,28 @@ def request_correction(session: Session, actor: Actor, certificate_id: uuid.UUID
     return correction_id
 
 
+def is_correctable(row: Certificate, today: date) -> bool:
+    """Tell whether a certificate is in force or will be."""
+    shown = rules.shown_status(Status(row.status), row.valid_from, row.valid_until, today, window_days=0)
+    return row.state == "issued" and shown in rules.CORRECTABLE
+
+
+def _check_correctable(session: Session, row: Certificate) -> None:
+    """Raise what keeps a certificate from having a successor now: NotCorrectable or one of its kinds.
+
+    Region scope over the certificate, or worker scope.
+    """
+    today = clock.today(services_of(session).settings.timezone)
+    if not is_correctable(row, today):
+        raise NotCorrectable
+    if ban_in_force(session, row.person_id, row.scheme_code, today):
+        raise HolderBarred
+    about = (Proposal.person_id == row.person_id, Proposal.certificate_id == row.id)
+    revocation = select(Proposal.id).where(*about, Proposal.kind == ProposalKind.REVOKE, Proposal.state == "open")
+    if session.scalar(revocation):
+        raise RevocationProposed
+
+
 def _new_name(row: Certificate, new: NewCorrection) -> str:
     if new.kind is not CorrectionKind.NAME:
         return ""
@@ -108,8 +146,13 @@ def _new_employer(session: Session, actor: Actor, row: Certificate) -> uuid.UUID
 
 
 def decide_correction(session: Session, actor: Actor, correction_id: uuid.UUID, reason: str, *, approve: bool) -> None:
-    """Approve a correction, which has the successor made, or refuse it. Raises NotFound, CaseClosed."""
+    """Approve a correction, which has the successor made, or refuse it.
+
+    Raises NotFound, CaseClosed; on approval also NotCorrectable, HolderBarred, RevocationProposed.
+    """
     found = access_case(session, Correction, correction_id)
+    if approve and found.state == "open":
+        _check_correctable(session, access_certificate(session, found.certificate_id))
     state = "approved" if approve else "refused"
     closed = session.execute(
         update(Correction)
@@ -127,42 +170,64 @@ def decide_correction(session: Session, actor: Actor, correction_id: uuid.UUID, 
         raise CaseClosed
     data = {"certificate": str(found.certificate_id), "kind": found.kind, "reason": reason}
     _audit(session, actor, state, (found.id, found.tenant_id), data)
-    _tell(session, found, reason, approve=approve)
-    if approve:
-        queue.enqueue(session, CORRECT_TASK, correction_id=str(found.id))
-
-
-def _tell(session: Session, found: Correction, reason: str, *, approve: bool) -> None:
     notice = notify.Notice(
         title_zh="证书更正申请已获批准" if approve else "证书更正申请未获批准",
         title_en="The correction of a certificate was approved" if approve else "The correction was refused",
         body_zh=f"理由：{reason}",
         body_en=f"Reason: {reason}",
     )
+    _tell(session, found, notice, "certs.correction")
+    if approve:
+        queue.enqueue(session, CORRECT_TASK, correction_id=str(found.id))
+
+
+def _tell(session: Session, found: Correction, notice: notify.Notice, key: str) -> None:
     for person_id, page in (
         (found.person_id, f"/certificates/{found.certificate_id}"),
         (found.requested_by, f"/tenant/certificates/{found.certificate_id}"),
     ):
         # The holder who asked gets one notice: the second has the key of the first.
-        notify.send(session, person_id, replace(notice, url=page), dedup_key=f"certs.correction:{found.id}")
+        notify.send(session, person_id, replace(notice, url=page), dedup_key=f"{key}:{found.id}")
 
 
 def begin(session: Session, correction_id: uuid.UUID) -> tuple[uuid.UUID, uuid.UUID] | None:
     """Enter the successor of an approved correction; return its person and id, None when there is nothing to do.
 
-    Worker scope; a second call finds the successor that the first has entered.
+    Where the certificate may not have one any more, the correction ends without. Worker
+    scope; a second call finds the successor that the first has entered.
     """
     found = session.scalars(select(Correction).where(Correction.id == correction_id).with_for_update()).one()
     if found.state != "approved":
         return None
     if found.successor_id is None:
         old = access_certificate(session, found.certificate_id)
+        try:
+            _check_correctable(session, old)
+        except NotCorrectable as refusal:
+            _end(session, found, refusal)
+            return None
         values = _successor(session, found, old)
         added = upsert(Certificate).values(values).on_conflict_do_nothing().returning(Certificate.id)
         if session.scalar(added) is None:
             return None
         found.successor_id = enter(session, SYSTEM, values)
     return found.person_id, found.successor_id
+
+
+def _end(session: Session, found: Correction, refusal: NotCorrectable) -> None:
+    """End an approved correction without a successor; the decision stays on record beside the reason."""
+    why_zh, why_en = _ENDED[type(refusal)]
+    ended = f"{why_zh}，未签发新证书"
+    found.state, found.decision_reason = "refused", f"{found.decision_reason}（批准后终止：{ended}）"
+    data = {"certificate": str(found.certificate_id), "reason": ended}
+    _audit(session, SYSTEM, "ended", (found.id, found.tenant_id), data)
+    notice = notify.Notice(
+        title_zh="证书更正已终止",
+        title_en="The correction of a certificate has ended",
+        body_zh=f"{ended}。",
+        body_en=f"No new certificate is issued: {why_en}.",
+    )
+    _tell(session, found, notice, "certs.correction_ended")
 
 
 def _successor(session: Session, found: Correction, old: Certificate) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -214,7 +214,7 @@ def sections_of(session: Session, row: Certificate, history: Sequence[Any]) -> d
         "labels": labels,
         "status_labels": LABELS,
         "checks": queries.checks_of(session, row.id, web.services().settings.timezone) if holder else (),
-        "correctable": _is_correctable(row, cast("Sequence[Correction]", asked)) and not officials,
+        "correctable": _is_correctable(row, asked) and not officials,
     }
     if actor.can(P.DECIDE):
         found |= _open_to_officials(session, row)
@@ -223,8 +223,9 @@ def sections_of(session: Session, row: Certificate, history: Sequence[Any]) -> d
 
 def _is_correctable(row: Certificate, asked: Sequence[Correction]) -> bool:
     # What others issued they correct themselves.
-    is_ours = row.origin == Origin.ISSUED and row.status == Status.VALID
-    return is_ours and not any(case.state in {"open", "approved"} for case in asked)
+    if row.origin != Origin.ISSUED or any(case.state in {"open", "approved"} for case in asked):
+        return False
+    return corrections.is_correctable(row, clock.today(web.services().settings.timezone))
 
 
 def _open_to_officials(session: Session, row: Certificate) -> dict[str, Any]:

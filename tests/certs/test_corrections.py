@@ -185,6 +185,8 @@ def test_a_successor_does_not_outlive_a_certificate_suspended_meanwhile(scene: S
     official = world.official_actor(scene.jobs)
     with scene.jobs.db.transaction(official.scope) as session:
         corrections.decide_correction(session, official, scene.request().id, "材料齐全", approve=True)
+    with scene.jobs.db.transaction(WORKER_SCOPE) as session:
+        assert corrections.begin(session, scene.request().id)
     world.decided(scene.jobs, scene.certificate, Decision.SUSPEND)
     world.settle(scene.worker)
     assert [row.status for row in scene.rows()] == ["suspended", "cancelled"]
