@@ -34,6 +34,7 @@ from certs.status.operations import Grounds, change
 from certs.status.reasons import other_reason, reason_in_force
 from lms.core import audit, clock, ids, notify, queue
 from lms.core.access import SYSTEM, Actor
+from lms.core.db import add_row
 from lms.core.errors import Forbidden
 from lms.core.services import services_of
 from lms.core.tenancy import ScopeRole
@@ -193,8 +194,8 @@ def _tell(session: Session, found: Correction, notice: notify.Notice, key: str) 
 def begin(session: Session, correction_id: uuid.UUID) -> tuple[uuid.UUID, uuid.UUID] | None:
     """Enter the successor of an approved correction; return its person and id, None when there is nothing to do.
 
-    Where the certificate may not have one any more, the correction ends without. Worker
-    scope; a second call finds the successor that the first has entered.
+    Where the certificate may not have one any more, the correction ends without. The caller issues
+    the successor. Worker scope; a second call finds the successor that the first has entered.
     """
     found = session.scalars(select(Correction).where(Correction.id == correction_id).with_for_update()).one()
     if found.state != "approved":
@@ -207,10 +208,8 @@ def begin(session: Session, correction_id: uuid.UUID) -> tuple[uuid.UUID, uuid.U
             _end(session, found, refusal)
             return None
         values = _successor(session, found, old)
-        added = upsert(Certificate).values(values).on_conflict_do_nothing().returning(Certificate.id)
-        if session.scalar(added) is None:
-            return None
-        found.successor_id = enter(session, SYSTEM, values)
+        add_row(session, Certificate, **values)
+        found.successor_id = enter(session, SYSTEM, values, queued=False)
     return found.person_id, found.successor_id
 
 
@@ -272,7 +271,8 @@ def finish(session: Session, correction_id: uuid.UUID) -> bool:
     successor = access_certificate(session, found.successor_id)
     if successor.state != "issued":
         return False
-    old = access_certificate(session, found.certificate_id)
+    # Locked, so that no decision about it comes in between.
+    old = session.scalars(select(Certificate).where(Certificate.id == found.certificate_id).with_for_update()).one()
     decider = replace(SYSTEM, tenant_name=found.decider_name or "")
     if old.status == Status.VALID:
         reason = reason_in_force(session, Decision.SUPERSEDE, f"supersede_{found.kind}")
