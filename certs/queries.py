@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -13,11 +13,11 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import ColumnElement
 
 from certs import rules
+from certs.filters import ScopedFilter
 from certs.models import Certificate, Scheme, StatusEvent
 from certs.rules import Origin, Shown, Status
 from lms.core.paging import Page, paginate
 from lms.core.prepared import Prepared
-from lms.core.tenancy import ALL, Scope
 
 EXPORT_BATCH = 2_000
 # The present staff's certificates, whichever enterprise they were earned under (migration 0006).
@@ -65,7 +65,7 @@ class CertificateView:
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(ScopedFilter):
     """Which certificates a list shows. One of ``employer_id`` and the region's values says whose.
 
     ``origin`` is a value of Origin, ``batch`` the id of an import. ``shown`` is a value of Shown or
@@ -78,32 +78,6 @@ class Filter:
     origin: str = ""
     batch: str = ""
     employer_id: str = ""
-    region_lo: int = 0
-    region_hi: int = 0
-    industries: tuple[str, ...] = ()
-    schemes: tuple[str, ...] = ()
-
-    def within(self, scope: Scope) -> Filter:
-        """Return the filter bound to a region scope, so that a job in worker scope sees the same rows."""
-        return replace(
-            self,
-            region_lo=scope.region_lo or 0,
-            region_hi=scope.region_hi or 0,
-            industries=scope.industries,
-            schemes=scope.schemes,
-        )
-
-    def to_data(self) -> dict[str, Any]:
-        """Return plain values for a job's arguments."""
-        return asdict(self)
-
-    @staticmethod
-    def from_data(data: dict[str, Any]) -> Filter:
-        """Undo ``to_data`` after JSON."""
-        values: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in data.items()
-        }
-        return Filter(**values)
 
 
 def certificates_of(session: Session, person_id: uuid.UUID, today: date) -> list[CertificateView]:
@@ -210,7 +184,7 @@ def filtered(wanted: Filter, today: date) -> Select[Any]:
             _staff, (_staff.c.certificate_id == Certificate.id) & (_staff.c.person_id == Certificate.person_id)
         ).where(_staff.c.employer_id == uuid.UUID(wanted.employer_id))
     else:
-        query = query.where(*_in_scope(wanted))
+        query = query.where(*wanted.in_scope(Certificate))
     if wanted.scheme:
         query = query.where(Certificate.scheme_code == wanted.scheme)
     if wanted.origin:
@@ -220,15 +194,6 @@ def filtered(wanted: Filter, today: date) -> Select[Any]:
     if wanted.q:
         query = query.where(_matches(wanted))
     return query.where(*_shown(wanted.shown, today))
-
-
-def _in_scope(wanted: Filter) -> list[ColumnElement[bool]]:
-    conditions = [Certificate.region_code >= wanted.region_lo, Certificate.region_code < wanted.region_hi]
-    if wanted.industries != ALL:
-        conditions.append(Certificate.industry_code.in_(wanted.industries))
-    if wanted.schemes != ALL:
-        conditions.append(Certificate.scheme_code.in_(wanted.schemes))
-    return conditions
 
 
 def _matches(wanted: Filter) -> ColumnElement[bool]:

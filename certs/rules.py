@@ -178,6 +178,11 @@ def agent_family(user_agent: str) -> str:
     return next((family for mark, family in families if mark in user_agent), "other")
 
 
+def with_tuples(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values as they were before JSON made lists of their tuples."""
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
+
+
 def canonical(data: Mapping[str, Any]) -> bytes:
     """Return the one spelling of ``data`` that is hashed: sorted keys, UTF-8, no blanks."""
     return json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_plain).encode()

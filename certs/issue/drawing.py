@@ -7,6 +7,7 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
+from certs import rules
 from certs.adapters.face import CertificateFace, TemplateSpec
 from certs.adapters.fonts import MissingGlyphError
 from certs.adapters.pdf import PortraitError, Renderer
@@ -77,8 +78,7 @@ def draw_and_sign(order: IssueOrder) -> bytes:
 
 
 def _template(data: dict[str, Any]) -> TemplateSpec:
-    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
-    return TemplateSpec(**values)
+    return TemplateSpec(**rules.with_tuples(data))
 
 
 @lru_cache(maxsize=8)

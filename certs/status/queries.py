@@ -10,13 +10,12 @@ from typing import Any
 
 from sqlalchemy import Select, func, select, text
 from sqlalchemy.orm import Session
-from sqlalchemy.sql.elements import ColumnElement
 
+from certs.filters import ScopedFilter
 from certs.models import Certificate, StatusEvent
 from certs.status.models import Ban, Correction, Objection, Proposal, Reason
 from lms.core import clock
 from lms.core.paging import Page, paginate
-from lms.core.tenancy import ALL, Scope
 
 Model = type[Proposal] | type[Correction] | type[Objection]
 MODELS: dict[str, Model] = {"proposals": Proposal, "corrections": Correction, "objections": Objection}
@@ -32,22 +31,12 @@ _CHECKS = text("select * from certs_checks_of(:certificate, :since, :zone)")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which cases a list shows: ``what`` is a key of MODELS, ``state`` empty for all; the rest is the scope."""
+class Wanted(ScopedFilter):
+    """Which cases a list shows: ``what`` is a key of MODELS, ``state`` one of its STATES or empty for all."""
 
     what: str
     state: str = ""
     q: str = ""
-    region_lo: int = 0
-    region_hi: int = 0
-    industries: tuple[str, ...] = ()
-    schemes: tuple[str, ...] = ()
-
-    @staticmethod
-    def within(scope: Scope, what: str, state: str, q: str) -> Wanted:
-        """Return the filter bound to a region scope, so that a job in worker scope sees the same rows."""
-        lo, hi = scope.region_lo or 0, scope.region_hi or 0
-        return Wanted(what, state if state in STATES[what] else "", q, lo, hi, scope.industries, scope.schemes)
 
 
 def case_page(session: Session, wanted: Wanted, cursor: str | None) -> Page[Any]:
@@ -85,14 +74,7 @@ def _cases(wanted: Wanted) -> Select[Any]:
     query: Select[Any] = select(*columns).join(
         Certificate, (Certificate.person_id == model.person_id) & (Certificate.id == model.certificate_id)
     )
-    conditions: list[ColumnElement[bool]] = [
-        model.region_code >= wanted.region_lo,
-        model.region_code < wanted.region_hi,
-    ]
-    if wanted.industries != ALL:
-        conditions.append(model.industry_code.in_(wanted.industries))
-    if wanted.schemes != ALL:
-        conditions.append(model.scheme_code.in_(wanted.schemes))
+    conditions = wanted.in_scope(model)
     if wanted.state:
         conditions.append(model.state == wanted.state)
     if wanted.q:

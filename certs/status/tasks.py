@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 import uuid
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -90,14 +89,13 @@ def start_export(session: Session, actor: Actor, wanted: Wanted) -> uuid.UUID:
     """Queue the export of a list as it is filtered; return the job to watch. Audited as a bulk export."""
     job_id = jobs.start(session, actor, EXPORT, _("导出事项清单"))
     audit.record(session, actor, f"certs.{wanted.what}.exported", subject_type="job", subject_id=job_id)
-    queue.enqueue(session, EXPORT, job_id=str(job_id), wanted=asdict(wanted))
+    queue.enqueue(session, EXPORT, job_id=str(job_id), wanted=wanted.to_data())
     return job_id
 
 
 def export(services: Services, *, job_id: str, wanted: dict[str, Any]) -> None:
     """Write the list to storage and name the file in the job."""
-    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in wanted.items()}
-    asked = Wanted(**values)
+    asked = Wanted.from_data(wanted)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "cases.xlsx"
         with services.db.transaction(WORKER_SCOPE, read_only=True) as session:

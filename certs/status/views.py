@@ -33,7 +33,8 @@ CASES = "/regulator/<any(proposals, corrections, objections):what>"
 
 def _wanted(what: str) -> queries.Wanted:
     state, q = request.args.get("state", ""), request.args.get("q", "").strip()[:60]
-    return queries.Wanted.within(web.actor().scope, what, state, q)
+    known = state if state in queries.STATES[what] else ""
+    return queries.Wanted(what, known, q).within(web.actor().scope)
 
 
 @blueprint.get("/regulator/cases")
