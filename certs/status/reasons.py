@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -43,14 +44,18 @@ def read_file() -> dict[str, Any]:
 
 def reasons_for(session: Session, decision: str) -> list[Reason]:
     """Return the newest version in force of each reason for a decision, by code, the catch-all last."""
+    return reasons_by_decision(session, [decision])[decision]
+
+
+def reasons_by_decision(session: Session, decisions: Collection[str]) -> dict[str, list[Reason]]:
+    """Return the same for many decisions, in one statement."""
     today = clock.today(services_of(session).settings.timezone)
     rows = session.scalars(
-        select(Reason)
-        .where(Reason.decision == decision, Reason.effective_from <= today)
-        .order_by(Reason.code, Reason.version)
+        select(Reason).where(Reason.decision.in_(decisions), Reason.effective_from <= today).order_by(Reason.version)
     )
-    newest = {row.code: row for row in rows}
-    return sorted(newest.values(), key=lambda row: (row.code == other_reason(decision), row.code))
+    newest = {(row.decision, row.code): row for row in rows}
+    ordered = sorted(newest.values(), key=lambda row: (row.code == other_reason(row.decision), row.code))
+    return {decision: [row for row in ordered if row.decision == decision] for decision in decisions}
 
 
 def reason_in_force(session: Session, decision: str, code: str) -> Reason:

@@ -22,7 +22,7 @@ from certs.status import corrections, labels, objections, proposals, queries, ta
 from certs.status.access import access_case
 from certs.status.forms import CorrectionForm, ObjectionForm, ProposalForm, VerdictForm
 from certs.status.models import Correction, Objection, Proposal
-from certs.status.reasons import reasons_for
+from certs.status.reasons import reasons_by_decision
 from lms.core import clock, web
 from lms.core.i18n import gettext as _
 from lms.core.i18n import in_language
@@ -233,9 +233,8 @@ def _open_to_officials(session: Session, row: Certificate) -> dict[str, Any]:
     """Return the coded reasons for what may be decided or proposed now, and the proposals so far."""
     status = Status(row.status)
     kinds = [kind for kind in ProposalKind if kind is ProposalKind.BAN or next_status(status, Decision.REVOKE)]
-    choices = {str(one): _choices(session, one) for one in (*allowed_decisions(status), *kinds)}
+    reasons = reasons_by_decision(session, [str(one) for one in (*allowed_decisions(status), *kinds)])
+    choices = {
+        one: [(row.code, in_language(row.name_zh, row.name_en)) for row in rows] for one, rows in reasons.items()
+    }
     return {"choices": choices, "kinds": kinds, "proposals": queries.cases_of(session, Proposal, row)}
-
-
-def _choices(session: Session, decision: str) -> list[tuple[str, str]]:
-    return [(row.code, in_language(row.name_zh, row.name_en)) for row in reasons_for(session, decision)]
