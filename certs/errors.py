@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from certs.rules import GUESSING_WINDOW
 from lms.core.errors import Conflict, DomainError, Invalid, NotFound, TooMany
 from lms.core.i18n import lazy_gettext as _
 from lms.core.spreadsheets.errors import SheetRefused
@@ -332,6 +333,9 @@ class GuessingTooOften(TooMany):
     """An address asked for too many certificates that do not exist."""
 
     code = "guessing_too_often"
+
+    def __init__(self) -> None:
+        super().__init__(retry_after_s=int(GUESSING_WINDOW.total_seconds()))
 
 
 class NoFile(Invalid):

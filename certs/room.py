@@ -8,6 +8,7 @@ from certs.actions import operations as actions
 from certs.actions import tasks as action_tasks
 from certs.actions.views import blueprint as actions_blueprint
 from certs.check.views import blueprint as check_blueprint
+from certs.check.views import install as install_check
 from certs.commands import certs_group, load_reference
 from certs.events import CertificateIssued, CertificateStatusChanged
 from certs.imports import operations as imports
@@ -53,6 +54,7 @@ def register(kernel: Kernel) -> None:
     kernel.blueprints.extend((verify_views.blueprint, imports_blueprint, actions_blueprint))
     kernel.blueprints.extend((schemes_blueprint, eligibility_blueprint, templates_blueprint, drafts_blueprint))
     kernel.installers.append(verify_views.install)
+    kernel.installers.append(install_check)
     for event_type in (CertificateIssued, CertificateStatusChanged):
         kernel.events.setdefault(event_type.__name__, event_type)
     kernel.subscribe(AttemptGraded, on_attempt_graded, name="certs.on_attempt_graded")

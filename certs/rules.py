@@ -73,6 +73,8 @@ class Outcome(StrEnum):
     REJECTED = "rejected"
 
 
+# Who has asked for more unknown certificates than are allowed waits until a window has gone by.
+GUESSING_WINDOW: Final = timedelta(minutes=10)
 # What has ended, by a decision or by its day, is not corrected.
 CORRECTABLE: Final = (Shown.VALID, Shown.EXPIRING, Shown.NOT_YET)
 # Decisions against the holder; to a reinstatement or a correction nobody needs to object.

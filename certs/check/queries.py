@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import uuid
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from certs.rules import Shown
+from certs.rules import GUESSING_WINDOW, Shown
 from lms.core import clock, ids
 from lms.core.db import Database
 
@@ -23,7 +23,8 @@ _RECORD = text(
     " values (:id, :at, :public_id, :certificate_id, :outcome, :address_digest, :agent_family)"
 )
 _COUNT_UNKNOWN = text("select certs_count_unknown(:address, :since)")
-GUESSING_WINDOW = timedelta(minutes=10)
+ADDRESS_DIGEST = "certs.check.address"
+"""The kind of digest under which addresses are written down."""
 GUESSES_ALLOWED = 30
 UNKNOWN = "unknown"
 MALFORMED = "malformed"

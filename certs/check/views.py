@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, current_app, jsonify, redirect, render_template, request, url_for
-from flask.sansio.blueprints import BlueprintSetupState
+from flask import Blueprint, Flask, Response, current_app, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -14,7 +13,8 @@ from werkzeug.datastructures import MultiDict
 from certs import rules
 from certs.adapters.statuslist import MEDIA_TYPE
 from certs.check import answers, page, queries
-from certs.check.queries import GUESSING_WINDOW, MALFORMED, UNKNOWN, Visitor
+from certs.check.queries import MALFORMED, UNKNOWN, Visitor
+from certs.check.visitors import present_visitor
 from certs.errors import FindInvalid, GuessingTooOften
 from certs.forms import FindForm
 from certs.keys.operations import public_keys, root_pems
@@ -32,9 +32,9 @@ THEMES = ("light", "dark")
 PEM = "application/x-pem-file"
 
 
-def _visitor() -> Visitor:
-    address = web.services().vault.digest(request.remote_addr or "", kind="certs.check.address")
-    return Visitor(address, rules.agent_family(request.user_agent.string))
+def install(app: Flask) -> None:
+    """Take the look-up out of the application's check for tokens, which scripts do not have."""
+    app.extensions["csrf"].exempt(find)
 
 
 def _unknown(visitor: Visitor, asked: str, form: FindForm | None = None) -> ResponseReturnValue:
@@ -43,7 +43,7 @@ def _unknown(visitor: Visitor, asked: str, form: FindForm | None = None) -> Resp
         lambda session: queries.record_check(session, visitor, asked, certificate_id=None, outcome=UNKNOWN)
     )
     if queries.has_guessed_too_often(web.db(), visitor):
-        raise GuessingTooOften(retry_after_s=int(GUESSING_WINDOW.total_seconds()))
+        raise GuessingTooOften
     return answers.unknown(asked, form)
 
 
@@ -53,7 +53,7 @@ def _malformed(visitor: Visitor, asked: str) -> ResponseReturnValue:
         queries.record_check(session, visitor, asked, certificate_id=None, outcome=MALFORMED)
         refused = queries.has_guessed_too_often(session, visitor)
     if refused:
-        raise GuessingTooOften(retry_after_s=int(GUESSING_WINDOW.total_seconds()))
+        raise GuessingTooOften
     return answers.malformed(asked)
 
 
@@ -69,14 +69,14 @@ def check(public_id: str, payload: str = "") -> ResponseReturnValue:  # noqa: AR
 
     Look-up and record share one short transaction: what was not recorded is not told.
     """
-    visitor = _visitor()
+    visitor = present_visitor()
     wanted = rules.clean_public_id(public_id)
     if wanted is None:
         return _malformed(visitor, public_id[:32])
     checked = queries.check_now(web.services().db, visitor, wanted, clock.today(web.services().settings.timezone))
     facts, shown = checked.facts, checked.shown
     if checked.is_guessing:
-        raise GuessingTooOften(retry_after_s=int(GUESSING_WINDOW.total_seconds()))
+        raise GuessingTooOften
     if facts is None or shown is None:
         return answers.unknown(wanted)
     if web.wants_json():
@@ -109,7 +109,7 @@ def proof(public_id: str) -> ResponseReturnValue:
     """Show the registry's proof for one certificate."""
     wanted = rules.clean_public_id(public_id)
     if wanted is None or queries.look_up(web.db(), wanted) is None:
-        return _unknown(_visitor(), (wanted or public_id)[:32])
+        return _unknown(present_visitor(), (wanted or public_id)[:32])
     return render_template("certs/proof.html", proof=proof_of(web.db(), wanted), public_id=wanted, steps=STEPS)
 
 
@@ -119,7 +119,7 @@ def proof_file(public_id: str) -> ResponseReturnValue:
     """Hand out the registry's proof for one certificate, for anyone to check by themselves."""
     wanted = rules.clean_public_id(public_id)
     if wanted is None or queries.look_up(web.db(), wanted) is None:
-        return _unknown(_visitor(), (wanted or public_id)[:32])
+        return _unknown(present_visitor(), (wanted or public_id)[:32])
     response = jsonify(proof_document(proof_of(web.db(), wanted)))
     response.headers.set("Content-Disposition", "attachment", filename=f"proof-{wanted}.json")
     return response
@@ -143,9 +143,9 @@ def find() -> ResponseReturnValue:
             raise FindInvalid
         return render_template("certs/find.html", form=form), 422
     number, name = (form.number.data or "").strip(), (form.name.data or "").strip()
-    visitor = _visitor()
+    visitor = present_visitor()
     if queries.has_guessed_too_often(web.db(), visitor):
-        raise GuessingTooOften(retry_after_s=int(GUESSING_WINDOW.total_seconds()))
+        raise GuessingTooOften
     found = queries.find_public_id(web.db(), number, name)
     if found is None:
         return _unknown(visitor, number[:32], form)
@@ -201,14 +201,6 @@ def _on_database_error(error: DBAPIError) -> ResponseReturnValue:
 def _on_crowd(_error: PoolTimeout) -> ResponseReturnValue:
     """Say the same when no connection came free."""
     return answers.unavailable()
-
-
-def let_scripts_find(state: BlueprintSetupState) -> None:
-    """Take the look-up out of the application's check for tokens, which scripts do not have."""
-    state.app.extensions["csrf"].exempt(find)
-
-
-blueprint.record_once(let_scripts_find)
 
 
 @blueprint.get("/pki/root.pem")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from certs.check.queries import Visitor
+from certs.check.queries import ADDRESS_DIGEST, Visitor
 from certs.verify import operations, texts
 from certs.verify.limits import limits
 from certs.verify.operations import Report
@@ -54,7 +54,7 @@ def _alone(pdf: bytes, root: Path) -> Report:
 
 
 def _ask(services: Services, pdf: bytes) -> Report:
-    visitor = Visitor(services.vault.digest(COMMAND_LINE, kind="certs.check.address"), COMMAND_LINE)
+    visitor = Visitor(services.vault.digest(COMMAND_LINE, kind=ADDRESS_DIGEST), COMMAND_LINE)
     return operations.verify_file(services, pdf, visitor, throttle=False)
 
 

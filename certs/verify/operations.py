@@ -15,7 +15,7 @@ from certs.adapters.longterm import adds_only_proofs, signed_part
 from certs.adapters.verdict import PdfVerdict
 from certs.adapters.verifying import verify_pdf
 from certs.check import queries as checks
-from certs.check.queries import GUESSING_WINDOW, PublicFacts, Visitor
+from certs.check.queries import PublicFacts, Visitor
 from certs.errors import GuessingTooOften
 from certs.keys.operations import root_pems
 from certs.rules import Shown
@@ -65,7 +65,7 @@ def verify_file(services: Services, pdf: bytes, visitor: Visitor, *, throttle: b
     try:
         with services.db.transaction(PUBLIC_SCOPE, read_only=True) as session:
             if throttle and checks.has_guessed_too_often(session, visitor):
-                raise GuessingTooOften(retry_after_s=int(GUESSING_WINDOW.total_seconds()))
+                raise GuessingTooOften
             register = register_of(session, digest)
             roots = [root.encode() for root in root_pems(session)]
     except NOT_AVAILABLE:

@@ -9,8 +9,7 @@ from flask import Blueprint, Flask, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import LengthRequired
 
-from certs import rules as certificates
-from certs.check.queries import Visitor
+from certs.check.visitors import present_visitor
 from certs.errors import NoFile
 from certs.labels import LABELS
 from certs.verify import operations, texts
@@ -44,9 +43,7 @@ def page() -> ResponseReturnValue:
 def verify() -> ResponseReturnValue:
     """Verify the file and tell what was found, check by check."""
     pdf = _read_upload()
-    address = web.services().vault.digest(request.remote_addr or "", kind="certs.check.address")
-    visitor = Visitor(address, certificates.agent_family(request.user_agent.string))
-    report = operations.verify_file(web.services(), pdf, visitor)
+    report = operations.verify_file(web.services(), pdf, present_visitor())
     answer = jsonify(as_json(report)) if web.wants_json() else _as_page(report)
     if report.is_available:
         return answer
