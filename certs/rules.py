@@ -1,4 +1,4 @@
-"""Pure rules: who is eligible, what a certificate is called, which state may follow which."""
+"""Pure rules: what a certificate is called, which state may follow which, what the log says of it."""
 
 from __future__ import annotations
 

@@ -19,7 +19,6 @@ from certs.adapters.layout import Box
 Bits = NDArray[np.uint8]
 
 ALPHANUMERIC: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
-PREFERRED_VERSION: Final = 9
 _VALUES: Final = {char: value for value, char in enumerate(ALPHANUMERIC)}
 _MASK: Final = 2
 # ISO/IEC 18004 table 9, level M: error correction codewords per block, then (blocks, data codewords per block).

@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
-from sqlalchemy import bindparam, func, select, text, update
+from sqlalchemy import bindparam, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -363,9 +363,3 @@ def queue_forgotten(session: Session, before: datetime, limit: int = 500) -> int
         )
         _queue(session, row.person_id, row.id)
     return len(rows)
-
-
-def count_failed(session: Session) -> int:
-    """Return how many certificates wait for an operator."""
-    query = select(func.count()).select_from(Certificate).where(Certificate.state == "failed")
-    return int(session.execute(query).scalar_one())

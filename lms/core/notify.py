@@ -92,11 +92,6 @@ def unread_of(person_id: uuid.UUID | BindParameter[uuid.UUID]) -> Select[int]:
     return select(func.count()).select_from(NoticeRow).where(*unread)
 
 
-def count_unread(session: Session, person_id: uuid.UUID) -> int:
-    """Return how many notices wait unread."""
-    return int(session.execute(unread_of(person_id)).scalar_one())
-
-
 def mark_all_read(session: Session, person_id: uuid.UUID) -> None:
     """Mark the person's notices as read."""
     unread = (NoticeRow.person_id == person_id, NoticeRow.read_at.is_(None))

@@ -25,9 +25,6 @@ class ScopeRole(StrEnum):
     WORKER = "anzheng_worker"
 
 
-WEB_ROLES = (ScopeRole.AUTH, ScopeRole.PUBLIC, ScopeRole.PERSON, ScopeRole.TENANT, ScopeRole.REGION)
-
-
 @dataclass(frozen=True, slots=True)
 class Scope:
     """What row-level security lets through. An unset value lets nothing through.
