@@ -16,6 +16,7 @@ from certs.issue.operations import ISSUE_TASK, mark_failed, mark_issued, queue_f
 from certs.keys.operations import signing_keys
 from certs.models import Certificate, Scheme
 from certs.schemes.models import Template
+from certs.status import corrections
 from lms.core import clock
 from lms.core.access import SYSTEM
 from lms.core.services import Services
@@ -45,6 +46,7 @@ def issue(services: Services, *, person_id: str, certificate_id: str) -> None:
     made = make(services, order)
     with services.db.transaction(WORKER_SCOPE) as session:
         won = made.enter(session)
+        corrections.succeed(session, order.certificate)
     if not won:
         made.withdraw(services)
 

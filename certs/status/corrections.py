@@ -233,7 +233,7 @@ def _successor(session: Session, found: Correction, old: Certificate) -> dict[st
     """Return the new certificate: everything as it was, but for its numbers and what is corrected."""
     now = clock.now()
     values = {column.key: getattr(old, column.key) for column in Certificate.__table__.columns}
-    # It was earned by no other exam: the correction stands where the others name theirs, once for each.
+    # It was earned by no other exam: the correction stands where the others name theirs, by which ``succeed`` knows it.
     earned = {"enrolment_id": found.id, "attempt_id": found.id}
     values |= {**_FRESH, **earned, "id": ids.new_id(), "requested_at": now, "queued_at": now}
     if found.kind == CorrectionKind.NAME:
@@ -258,6 +258,16 @@ def _employer(session: Session, tenant_id: uuid.UUID) -> dict[str, Any]:
         name = accounts.industry_name(session, enterprise.industry_code)
         values |= {"industry_code": enterprise.industry_code, "industry_name": name}
     return values
+
+
+def succeed(session: Session, issued: Certificate) -> None:
+    """Finish the correction whose successor has just been issued, if the certificate is one. Worker scope.
+
+    In the transaction of the issue: at no moment are both in force, nor a successor whose
+    certificate was revoked meanwhile.
+    """
+    if issued.enrolment_id == issued.attempt_id:
+        finish(session, issued.enrolment_id)
 
 
 def finish(session: Session, correction_id: uuid.UUID) -> bool:

@@ -13,7 +13,7 @@ import lms.accounts.api as accounts
 from certs import rules
 from certs.adapters.sheets import write_list
 from certs.errors import NotIssuedYet
-from certs.issue.tasks import make, read_order
+from certs.issue.tasks import issue
 from certs.models import Certificate
 from certs.status import corrections
 from certs.status.access import access_case
@@ -56,23 +56,15 @@ def _may_decide(official: accounts.Official, case: object) -> bool:
 
 
 def correct(services: Services, *, correction_id: str) -> None:
-    """Make the successor of an approved correction and supersede the old certificate. May run any number of times.
-
-    One enters force in the transaction in which the other leaves it, so at no moment both are valid,
-    nor a successor whose certificate was revoked meanwhile.
-    """
+    """Make the successor of an approved correction and supersede the old certificate. May run any number of times."""
     with services.db.transaction(WORKER_SCOPE) as session:
         successor = corrections.begin(session, uuid.UUID(correction_id))
     if successor is None:
         return
-    with services.db.transaction(WORKER_SCOPE, read_only=True) as session:
-        order = read_order(services, session, *successor)
-    made = make(services, order) if order else None
+    person_id, certificate_id = successor
+    issue(services, person_id=str(person_id), certificate_id=str(certificate_id))
     with services.db.transaction(WORKER_SCOPE) as session:
-        won = made is None or made.enter(session)
         done = corrections.finish(session, uuid.UUID(correction_id))
-    if made and not won:
-        made.withdraw(services)
     if not done:
         # The queue tries again; what it gives up, the ticker takes up once the cause is gone.
         raise NotIssuedYet

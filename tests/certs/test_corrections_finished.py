@@ -5,6 +5,7 @@ from __future__ import annotations
 import psycopg
 from sqlalchemy import select
 
+from certs.issue import tasks as issuing
 from certs.models import StatusEvent
 from certs.rules import Decision
 from certs.status import corrections
@@ -68,6 +69,28 @@ def test_a_successor_enters_force_in_the_moment_in_which_the_old_certificate_lea
         "select count(*), count(distinct xmin::text) from certs_status_event"
         " where (certificate_id = %s and new_status = 'superseded') or certificate_id = %s",
         tuple(row.id for row in scene.rows()),
+    )
+    assert steps.fetchone() == (2, 1)
+
+
+def test_a_successor_whose_job_was_lost_takes_over_in_one_transaction_as_well(
+    scene: Scene, admin_connection: Admin
+) -> None:
+    ask(scene)
+    begin(scene)
+    new = scene.rows()[-1]
+    lost = "delete from procrastinate_jobs where args ->> 'correction_id' = %s"
+    admin_connection.execute(lost, (str(scene.request().id),))
+    longer = "update certs_certificate set queued_at = queued_at - interval '11 minutes' where id = %s"
+    admin_connection.execute(longer, (new.id,))
+    issuing.queue_stale(scene.jobs)
+    world.settle(scene.worker)
+    assert [row.status for row in scene.rows()] == ["superseded", "valid"]
+    assert scene.request().state == "done"
+    steps = admin_connection.execute(
+        "select count(*), count(distinct xmin::text) from certs_status_event"
+        " where (certificate_id = %s and new_status = 'superseded') or certificate_id = %s",
+        (scene.certificate.id, new.id),
     )
     assert steps.fetchone() == (2, 1)
 
