@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +79,7 @@ def test_a_correction_of_the_photo_puts_the_new_portrait_on_the_successor(scene:
     asked = {"kind": "photo", "note": "照片已过时"}
     assert scene.holder.post(f"/certificates/{old.id}/corrections", data=asked).status_code == 302
     listed = scene.official.get(f"/regulator/corrections?q={old.number}").text
-    address = listed.split('href="/regulator/corrections/', 1)[1].split('"', 1)[0]
+    address = re.findall('href="/regulator/corrections/([0-9a-f-]{36})', listed)[0]
     verdict = {"verdict": "approve", "reason": "照片清晰，同意"}
     decided = scene.official.post(f"/regulator/corrections/{address}/decision", data=verdict)
     assert decided.status_code == 302
