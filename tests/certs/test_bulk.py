@@ -188,10 +188,14 @@ def test_another_department_sees_nothing_of_it_and_issues_nothing_there(
     assert stranger.post(f"/regulator/bulk/{bulk_id}/cancel").status_code == 404
     assert str(bulk_id) not in stranger.get("/regulator/bulk").text
     assert stranger.post("/regulator/bulk", data={"scheme": "none"}).status_code == 404
+    desk.client.post(f"/regulator/bulk/{bulk_id}/cancel")
+    assert stranger.post("/regulator/bulk", data={"scheme": world.SCHEME}).status_code == 302
+    world.settle(queue_worker)
+    assert all(world.certificate_rows(jobs_services, one.person_id) == [] for one in desk.people)
     mine = world.make_official(jobs_services, elsewhere, Role.INSPECTOR)
     inspector = world.client_for(app, jobs_services, mine, elsewhere, Role.INSPECTOR)
     assert inspector.post("/regulator/bulk", data={"scheme": world.SCHEME}).status_code == 403
-    assert stored(admin_connection, bulk_id)[0] == "preparing"
+    assert stored(admin_connection, bulk_id)[0] == "cancelled"
 
 
 def test_the_list_of_orders_filters_and_exports(desk: Desk, queue_worker: Worker) -> None:
