@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
@@ -200,11 +201,49 @@ def _plain(value: object) -> str:
     return str(value)
 
 
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The names of what an entry's digest is taken over. Fixed for ever: old entries must come out the same.
+
+    ``names`` always stand in it, an empty one as null; ``later`` were added after the first entries
+    were made, so they stand in it only where there is a value. What a new column states is for the
+    next version of the entries to say.
+    """
+
+    names: tuple[str, ...]
+    later: tuple[str, ...]
+
+    def of(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what ``row`` states under these names."""
+        return {name: row[name] for name in self.names} | {
+            name: row[name] for name in self.later if row[name] is not None
+        }
+
+
+_CERTIFICATE: Final = (
+    "person_id id tenant_id region_code industry_code scheme_code scheme_version cycle enrolment_id attempt_id"
+    " number public_id status_index holder_name holder_name_masked id_number_masked sex post_code post_name"
+    " industry_name enterprise_name licence_number licence_valid_until issuer_name valid_from valid_until"
+    " requested_at issued_at pdf_key pdf_sha256 signer_key_id"
+)
+_IMPORT: Final = "origin import_id source_system issued_on first_issued_on photo_key photo_sha256"
+# What may change after the issue is not among the facts: each change of status has an entry of its own.
+ISSUE_FACTS: Final = Facts(tuple(_CERTIFICATE.split()), later=("decision",))
+IMPORT_FACTS: Final = Facts((*_CERTIFICATE.split(), *_IMPORT.split()), later=("decision",))
+STATUS_FACTS: Final = Facts(
+    (
+        *("person_id", "id", "certificate_id", "tenant_id", "region_code", "industry_code", "scheme_code"),
+        *("old_status", "new_status", "reason", "actor_id", "actor_name", "at"),
+    ),
+    later=("reason_code", "reason_version", "proposal_id"),
+)
+
+
 def issue_leaf(facts: Mapping[str, Any], *, event_id: object, at: datetime) -> bytes:
     """Return the log entry of an issue: codes, and the digest of everything that the certificate states.
 
-    ``facts`` are all frozen values of the certificate. They enter as a digest only, so that the
-    log can be handed to anyone.
+    ``facts`` are those of `ISSUE_FACTS`. They enter as a digest only, so that the log can be handed
+    to anyone.
     """
     return canonical(
         {
@@ -214,27 +253,17 @@ def issue_leaf(facts: Mapping[str, Any], *, event_id: object, at: datetime) -> b
             "certificate": facts["id"],
             "number": facts["number"],
             "status_index": facts["status_index"],
-            "facts_sha256": hashlib.sha256(canonical(_known(facts))).digest(),
+            "facts_sha256": hashlib.sha256(canonical(facts)).digest(),
             "pdf_sha256": facts["pdf_sha256"],
             "at": at,
         }
     )
 
 
-# Columns that certificates were given later, of which those we issue ourselves have none: their leaves stay the same.
-_OF_IMPORTS = frozenset(
-    {"origin", "import_id", "source_system", "issued_on", "first_issued_on", "photo_key", "photo_sha256"}
-)
-
-
-def _known(facts: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in facts.items() if key not in _OF_IMPORTS}
-
-
 def import_leaf(facts: Mapping[str, Any], *, event_id: object, at: datetime) -> bytes:
     """Return the log entry of an imported certificate: of a kind of its own, and without the digest of a file of ours.
 
-    ``facts`` are all frozen values, the authority and the source system among them; they enter as a digest only.
+    ``facts`` are those of `IMPORT_FACTS`, authority and source system among them; they enter as a digest only.
     """
     return canonical(
         {
@@ -251,16 +280,8 @@ def import_leaf(facts: Mapping[str, Any], *, event_id: object, at: datetime) -> 
     )
 
 
-# Columns that the history was given later: steps from before have none of them, and their leaves stay what they were.
-_LATER = frozenset({"reason_code", "reason_version", "proposal_id"})
-
-
-def _stated(event: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in event.items() if value is not None or key not in _LATER}
-
-
 def status_leaf(event: Mapping[str, Any]) -> bytes:
-    """Return the log entry of a change of status; ``event`` is the history row as a mapping."""
+    """Return the log entry of a change of status; ``event`` is what `STATUS_FACTS` names of the history row."""
     return canonical(
         {
             "v": 1,
@@ -269,7 +290,7 @@ def status_leaf(event: Mapping[str, Any]) -> bytes:
             "certificate": event["certificate_id"],
             "old": event["old_status"],
             "new": event["new_status"],
-            "event_sha256": hashlib.sha256(canonical(_stated(event))).digest(),
+            "event_sha256": hashlib.sha256(canonical(event)).digest(),
             "at": event["at"],
         }
     )

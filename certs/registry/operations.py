@@ -37,28 +37,21 @@ _NUMBER = text(
     "update certs_leaf set seq = :size + placed.nth - 1"
     " from unnest(cast(:ids as uuid[])) with ordinality as placed(leaf_id, nth) where id = placed.leaf_id"
 )
-# What may change after the issue is not among the facts; each change of status has a leaf of its own.
-_CHANGING = frozenset({"state", "status", "failure", "queued_at"})
-_FACTS = tuple(column.key for column in Certificate.__table__.columns if column.key not in _CHANGING)
-_EVENT = tuple(column.key for column in StatusEvent.__table__.columns)
 
 
 def certificate_facts(row: Any) -> dict[str, Any]:
-    """Return everything that an issued certificate states, for its leaf."""
-    facts = {name: getattr(row, name) for name in _FACTS}
-    # Certificates from before decisions were kept have none, and their leaves stay what they were.
-    return facts if row.decision is not None else {name: facts[name] for name in facts if name != "decision"}
+    """Return everything that a certificate states, for the entry that its issue or import leaves."""
+    return _stated(rules.ISSUE_FACTS if row.origin == rules.Origin.ISSUED else rules.IMPORT_FACTS, row)
 
 
-def event_facts(row: StatusEvent) -> dict[str, Any]:
-    """Return everything that a history row states, for its leaf."""
-    return {name: getattr(row, name) for name in _EVENT}
+def _stated(facts: rules.Facts, row: Any) -> dict[str, Any]:
+    return facts.of({name: getattr(row, name) for name in (*facts.names, *facts.later)})
 
 
 def expected_leaf(event: StatusEvent, certificate: Certificate) -> bytes:
     """Return the entry that this step of this certificate must have left in the log."""
     if event.old_status:
-        return rules.status_leaf(event_facts(event))
+        return rules.status_leaf(_stated(rules.STATUS_FACTS, event))
     entry = rules.issue_leaf if certificate.origin == rules.Origin.ISSUED else rules.import_leaf
     return entry(certificate_facts(certificate), event_id=event.id, at=event.at)
 
@@ -77,8 +70,9 @@ def import_leaves(entries: Sequence[tuple[Mapping[str, Any], uuid.UUID]], at: da
 
 
 def add_status_leaf(session: Session, event: Mapping[str, Any]) -> None:
-    """Leave the pending entry of a change of status in the caller's transaction."""
-    _add(session, "status", event["certificate_id"], event["id"], rules.status_leaf(event), event["at"])
+    """Leave the pending entry of a change of status in the caller's transaction; ``event`` is the history row."""
+    data = rules.status_leaf(rules.STATUS_FACTS.of(event))
+    _add(session, "status", event["certificate_id"], event["id"], data, event["at"])
 
 
 def _add(session: Session, kind: str, certificate_id: uuid.UUID, leaf_id: uuid.UUID, data: bytes, at: datetime) -> None:
