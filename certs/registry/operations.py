@@ -94,8 +94,8 @@ def _leaf(kind: str, certificate_id: uuid.UUID, leaf_id: uuid.UUID, data: bytes,
 def sequence(services: Services) -> int:
     """Number the pending leaves, grow the tree and sign its new end; return how many were added.
 
-    Runs one at a time (the ticker's lock); were two to run, the keys of nodes and checkpoints
-    would let only one commit.
+    Runs one at a time (`sequence_all`); were two to run, the keys of nodes and checkpoints would let
+    only one commit.
     """
     with services.db.transaction(WORKER_SCOPE) as session:
         pending = session.execute(
@@ -134,11 +134,15 @@ def _sign(session: Session, size: int) -> None:
 
 
 def sequence_all(services: Services) -> None:
-    """Sequence until nothing is pending, then publish (ticker). Raises ForkedError before it adds to a forked log."""
-    published_size(services)
-    while sequence(services) == BATCH_LEAVES:
-        pass
-    publish(services)
+    """Sequence until nothing is pending, then publish. Raises ForkedError before it adds to a forked log.
+
+    The ticker, the command and the demo take turns: a published checkpoint must not be followed by an older one.
+    """
+    with services.db.alone("registry", wait=True):
+        published_size(services)
+        while sequence(services) == BATCH_LEAVES:
+            pass
+        publish(services)
 
 
 def add_witness(session: Session, actor: Actor, key: VerifierKey) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from certs.models import Leaf, LogCheckpoint, TreeNode
 from certs.registry import rules as tree
 from certs.registry import tiles
-from certs.registry.queries import latest_checkpoint, log_size, witnessed_checkpoint
+from certs.registry.queries import SignedCheckpoint, latest_checkpoint, log_size, witnessed_checkpoint
 from certs.registry.tiles import Tile
 from lms.core.services import Services
 from lms.core.storage import ObjectMissing, Storage
@@ -42,6 +42,11 @@ def published(storage: Storage, name: str = CHECKPOINT) -> str | None:
         return None
 
 
+def size_of(note: str) -> int:
+    """Return how many entries a published checkpoint covers."""
+    return tree.read_checkpoint(tree.split_note(note)[0]).size
+
+
 def published_size(services: Services) -> int:
     """Return how many entries are published, after comparing with the database. Raises ForkedError.
 
@@ -64,7 +69,7 @@ def published_size(services: Services) -> int:
 def publish(services: Services) -> None:
     """Bring the public files up to the newest checkpoint and its co-signatures. Raises ForkedError.
 
-    May be repeated and broken off at any point. Runs one at a time (the ticker's lock).
+    May be repeated and broken off at any point. Runs one at a time (`sequence_all`).
     """
     storage, old_size = services.storage, published_size(services)
     with services.db.transaction(WORKER_SCOPE, read_only=True) as session:
@@ -79,9 +84,16 @@ def publish(services: Services) -> None:
         with ThreadPoolExecutor(_WRITERS) as writers:
             list(writers.map(lambda one: storage.put(PREFIX + one[0].path, one[1]), made))
     for name, checkpoint in ((WITNESSED, witnessed), (CHECKPOINT, newest)):
-        if checkpoint and published(storage, name) != checkpoint.note:
-            storage.put(PREFIX + name, checkpoint.note.encode())
+        if checkpoint:
+            _put_newer(storage, name, checkpoint)
     _drop_outgrown(services, old_size, newest.size)
+
+
+def _put_newer(storage: Storage, name: str, checkpoint: SignedCheckpoint) -> None:
+    """Write a checkpoint unless a larger tree is published, as when another took over from this process meanwhile."""
+    note = published(storage, name)
+    if note != checkpoint.note and (note is None or size_of(note) <= checkpoint.size):
+        storage.put(PREFIX + name, checkpoint.note.encode())
 
 
 def _content(session: Session, tile: Tile) -> bytes:
@@ -130,7 +142,7 @@ def export(storage: Storage, folder: Path) -> int:
     note = notes[-1][1]
     if note is None:
         return 0
-    size = tree.read_checkpoint(tree.split_note(note)[0]).size
+    size = size_of(note)
     for tile in tiles.grown_tiles(0, size):
         target = folder / tile.path
         if not target.exists():

@@ -12,7 +12,7 @@ import psycopg
 from psycopg.errors import error_from_result
 from psycopg.pq import ConnStatus, ExecStatus
 from psycopg.pq.abc import PGresult
-from sqlalchemy import DateTime, MetaData, Uuid, create_engine, insert
+from sqlalchemy import DateTime, MetaData, Uuid, create_engine, insert, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import OperationalError, ProgrammingError
@@ -80,6 +80,29 @@ class Database:
             raise
         finally:
             session.close()
+
+    @contextlib.contextmanager
+    def alone(self, name: str, *, wait: bool = False) -> Iterator[bool]:
+        """Keep all other processes out of what has this name; tell whether it is this one's turn.
+
+        With ``wait`` it always is, however long that takes. The lock goes when the connection does.
+        """
+        with self.engine.connect() as connection:
+            key = {"name": f"anzheng.{name}"}
+            if wait:
+                connection.execute(text("set local lock_timeout = 0; set local statement_timeout = 0"))
+                connection.execute(text("select pg_advisory_lock(hashtextextended(:name, 0))"), key)
+            else:
+                taken = text("select pg_try_advisory_lock(hashtextextended(:name, 0))")
+                if not connection.execute(taken, key).scalar():
+                    yield False
+                    return
+            connection.commit()
+            try:
+                yield True
+            finally:
+                connection.execute(text("select pg_advisory_unlock(hashtextextended(:name, 0))"), key)
+                connection.commit()
 
     def begin(self, scope: Scope, *, read_only: bool = False) -> Session:
         """Start a session in ``scope``; whoever calls it ends it. Prefer ``transaction``."""

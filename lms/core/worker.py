@@ -101,18 +101,10 @@ async def _recover_stalled(app: procrastinate.App, services: Services, hands: Ha
 
 def run_ticker_once(services: Services, ticker: Ticker) -> bool:
     """Run ``ticker`` unless another process does at this moment; tell whether it ran."""
-    with services.db.engine.connect() as connection:
-        key = {"name": f"anzheng.ticker.{ticker.name}"}
-        got = connection.execute(text("select pg_try_advisory_lock(hashtextextended(:name, 0))"), key).scalar()
-        connection.commit()
-        if not got:
-            return False
-        try:
+    with services.db.alone(f"ticker.{ticker.name}") as is_mine:
+        if is_mine:
             ticker.function(services)
-        finally:
-            connection.execute(text("select pg_advisory_unlock(hashtextextended(:name, 0))"), key)
-            connection.commit()
-    return True
+        return is_mine
 
 
 def _tick(services: Services, ticker: Ticker, stopping: threading.Event) -> None:
