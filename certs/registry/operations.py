@@ -17,7 +17,7 @@ from certs.keys.operations import signing_keys
 from certs.models import Certificate, Cosignature, Leaf, LogCheckpoint, StatusEvent, Witness
 from certs.registry import rules as tree
 from certs.registry.notes import WITNESS_KEY, Cosigned, VerifierKey, cosignature_of, read_verifier_key
-from certs.registry.publishing import publish, published_size
+from certs.registry.publishing import known_checkpoint, publish
 from certs.registry.queries import log_size, with_stored_hashes
 from lms.core import audit, clock
 from lms.core.access import Actor
@@ -139,10 +139,10 @@ def sequence_all(services: Services) -> None:
     The ticker, the command and the demo take turns: a published checkpoint must not be followed by an older one.
     """
     with services.db.alone("registry", wait=True):
-        published_size(services)
+        before = known_checkpoint(services)
         while sequence(services) == BATCH_LEAVES:
             pass
-        publish(services)
+        publish(services, before)
 
 
 def add_witness(session: Session, actor: Actor, key: VerifierKey) -> None:

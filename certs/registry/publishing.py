@@ -47,14 +47,14 @@ def size_of(note: str) -> int:
     return tree.read_checkpoint(tree.split_note(note)[0]).size
 
 
-def published_size(services: Services) -> int:
-    """Return how many entries are published, after comparing with the database. Raises ForkedError.
+def known_checkpoint(services: Services) -> str | None:
+    """Return the published checkpoint, after comparing it with the database. Raises ForkedError.
 
     A database restored from an old copy would give old numbers to new entries; this stands before it.
     """
     note = published(services.storage)
     if note is None:
-        return 0
+        return None
     stated = tree.read_checkpoint(tree.split_note(note)[0])
     with services.db.transaction(WORKER_SCOPE, read_only=True) as session:
         root = session.scalar(select(LogCheckpoint.root).where(LogCheckpoint.tree_size == stated.size))
@@ -63,18 +63,20 @@ def published_size(services: Services) -> int:
                 f"the published checkpoint of {stated.size} entries is not in the database, which has"
                 f" {log_size(session)}: restore the newest copy of the database"
             )
-    return stated.size
+    return note
 
 
-def publish(services: Services) -> None:
-    """Bring the public files up to the newest checkpoint and its co-signatures. Raises ForkedError.
+def publish(services: Services, before: str | None) -> None:
+    """Bring the public files from the published checkpoint up to the newest one and its co-signatures.
 
     May be repeated and broken off at any point. Runs one at a time (`sequence_all`).
     """
-    storage, old_size = services.storage, published_size(services)
+    storage, old_size = services.storage, size_of(before) if before else 0
     with services.db.transaction(WORKER_SCOPE, read_only=True) as session:
         newest, witnessed = latest_checkpoint(session), witnessed_checkpoint(session)
     if newest is None:
+        return
+    if newest.note == before and _is_witnessed_there(storage, newest, witnessed):
         return
     grown = tiles.grown_tiles(old_size, newest.size)
     while chunk := list(itertools.islice(grown, _TILES_AT_ONCE)):
@@ -87,6 +89,13 @@ def publish(services: Services) -> None:
         if checkpoint:
             _put_newer(storage, name, checkpoint)
     _drop_outgrown(services, old_size, newest.size)
+
+
+def _is_witnessed_there(storage: Storage, newest: SignedCheckpoint, witnessed: SignedCheckpoint | None) -> bool:
+    # Of one tree both files say the same, and the one with the newest is written last.
+    if witnessed is None or witnessed.size == newest.size:
+        return True
+    return published(storage, WITNESSED) == witnessed.note
 
 
 def _put_newer(storage: Storage, name: str, checkpoint: SignedCheckpoint) -> None:

@@ -83,3 +83,30 @@ def test_the_published_checkpoint_never_goes_back(log: Log, lock: str) -> None:
     beside[0].join()
     assert published_size(log) == 308
     assert log.audit(log.files).exit_code == 0
+
+
+def test_with_nothing_to_do_one_file_is_read(log: Log, tmp_path: Path) -> None:
+    log.add(3)
+    operations.sequence_all(log.services)
+    watched = Watched(log.services.settings.storage_url)
+    idle = replace(log.services, storage=watched)
+    operations.sequence_all(idle)
+    assert watched.reads == ["checkpoint"]
+
+    public = log.run("witness-key", "witness.example.org", str(tmp_path / "key")).stdout.strip()
+    cosigned = tmp_path / "cosigned"
+    command = ["witness", str(log.files), "--key", str(tmp_path / "key"), "--state", str(tmp_path / "state")]
+    assert log.run(*command, "--log-key", log.key(), "--output", str(cosigned)).exit_code == 0
+    assert log.run("add-witness", public).exit_code == 0
+    assert log.run("add-cosignature", str(cosigned)).exit_code == 0
+    operations.sequence_all(idle)
+    assert publishing.published(log.services.storage) == cosigned.read_text()
+    watched.reads.clear()
+    operations.sequence_all(idle)
+    assert watched.reads == ["checkpoint"]
+
+    log.add(1)
+    operations.sequence_all(idle)
+    watched.reads.clear()
+    operations.sequence_all(idle)
+    assert watched.reads == ["checkpoint", "witnessed"]
