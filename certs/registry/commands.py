@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 import click
 
 from certs.registry import publishing, verification
-from certs.registry.auditing import audit
+from certs.registry.auditing import AuditReport, audit
 from certs.registry.notes import KeyTextInvalidError, VerifierKey, new_witness_key, read_signer_key
 from certs.registry.operations import add_cosignatures, add_witness, sequence_all
 from certs.registry.outside import DistrustError, StateInvalidError, alone_with, read_key, recall, remember
@@ -109,20 +110,26 @@ def registry_audit(
 def _audit(
     place: str, keys: Sequence[str], state: Path | None, witnesses: Sequence[VerifierKey], *, as_json: bool
 ) -> bool:
-    remembered = recall(state) if state else None
-    trusted = [read_key(one) for one in keys or ([remembered.key] if remembered else [])]
-    if not trusted:
-        raise KeyTextInvalidError(HOW_TO_GET_THE_KEY)
-    with source_at(place) as source, click.progressbar(length=1, label="entries", file=sys.stderr) as bar:
+    # From the look at the memory to its change nobody else may audit against it.
+    with alone_with(state) if state else contextlib.nullcontext():
+        remembered = recall(state) if state else None
+        trusted = [read_key(one) for one in keys or ([remembered.key] if remembered else [])]
+        if not trusted:
+            raise KeyTextInvalidError(HOW_TO_GET_THE_KEY)
+        with source_at(place) as source, click.progressbar(length=1, label="entries", file=sys.stderr) as bar:
 
-        def progress(done: int, total: int) -> None:
-            bar.length = total
-            bar.update(done - bar.pos)
+            def progress(done: int, total: int) -> None:
+                bar.length = total
+                bar.update(done - bar.pos)
 
-        report, found = audit(source, trusted, remembered, witnesses=witnesses, progress=progress)
-    if state and found:
-        with alone_with(state):
+            report, found = audit(source, trusted, remembered, witnesses=witnesses, progress=progress)
+        if state and found:
             remember(state, found)
+    _print_report(report, as_json=as_json)
+    return report.holds
+
+
+def _print_report(report: AuditReport, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"holds": report.holds, **asdict(report)}, ensure_ascii=False))
     elif report.holds:
@@ -132,7 +139,6 @@ def _audit(
             click.echo(f"co-signed by {name}")
     else:
         click.echo(f"does not hold: {report.problem}")
-    return report.holds
 
 
 @registry_group.command("witness-key")

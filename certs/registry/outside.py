@@ -96,6 +96,12 @@ def remember(state: Path, found: Remembered) -> None:
         file.flush()
         os.fsync(file.fileno())
     beside.replace(state)
+    # The new name is the folder's to keep.
+    folder = os.open(state.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def read_key(given: str) -> VerifierKey:
