@@ -50,7 +50,7 @@ def chunk(services: Services, *, bulk_id: str, number: int) -> None:
     made = [make(services, order) for order in orders if order]
     with services.db.transaction(WORKER_SCOPE) as session:
         won = [one.enter(session) for one in made]
-        failed = sum(bool(one.refusal) for one in made)
+        failed = sum(mine and bool(one.refusal) for one, mine in zip(made, won, strict=True))
         issued = sum(won) - failed
         bulk.finish_chunk(session, found, number, people=len(entries), issued=issued, failed=failed)
     for one, mine in zip(made, won, strict=True):

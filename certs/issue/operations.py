@@ -301,15 +301,18 @@ def _announce(session: Session, actor: Actor, row: Any) -> None:
     notify.send(session, row.person_id, notice, dedup_key=f"certs.issued:{row.id}")
 
 
-def mark_failed(session: Session, actor: Actor, certificate: Certificate, reason: str) -> None:
-    """Give up on a certificate that cannot be drawn; lists show the reason until it is tried again."""
-    session.execute(
+def mark_failed(session: Session, actor: Actor, certificate: Certificate, reason: str) -> bool:
+    """Give up on a certificate that cannot be drawn; tell whether this call did. Lists show the reason."""
+    failed = session.scalar(
         update(Certificate)
         .where(Certificate.person_id == certificate.person_id, Certificate.id == certificate.id)
         .where(Certificate.state == "requested")
         .values(state="failed", failure=reason[:300])
+        .returning(Certificate.id)
         .execution_options(synchronize_session=False)
     )
+    if failed is None:
+        return False
     audit.record(
         session,
         actor,
@@ -320,6 +323,7 @@ def mark_failed(session: Session, actor: Actor, certificate: Certificate, reason
         tenant_id=certificate.tenant_id,
     )
     log.error("certificate_failed", certificate=str(certificate.id))
+    return True
 
 
 def retry_failed(session: Session, actor: Actor, certificate_id: uuid.UUID) -> None:

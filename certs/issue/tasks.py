@@ -63,8 +63,7 @@ class Made:
     def enter(self, session: Session) -> bool:
         """Write it down; tell whether this run decided. Worker scope."""
         if self.refusal:
-            mark_failed(session, SYSTEM, self.order.certificate, self.refusal)
-            return True
+            return mark_failed(session, SYSTEM, self.order.certificate, self.refusal)
         return mark_issued(
             session,
             SYSTEM,
