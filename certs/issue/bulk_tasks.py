@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import uuid
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -13,8 +14,9 @@ from sqlalchemy.orm import Session
 
 from certs.adapters.sheets import write_list
 from certs.issue import bulk
+from certs.issue.drawing import IssueOrder
 from certs.issue.operations import request_certificate
-from certs.issue.tasks import make, read_order
+from certs.issue.tasks import Made, make, read_order
 from certs.labels import BULK_EXPORT_HEADS, BULK_EXPORT_STATES
 from certs.models import Bulk
 from certs.schemes.queries import scheme_choices
@@ -47,7 +49,7 @@ def chunk(services: Services, *, bulk_id: str, number: int) -> None:
         return
     with services.db.transaction(WORKER_SCOPE, read_only=True) as session:
         orders = [read_order(services, session, *one) for one in bulk.requested_of(session, entries)]
-    made = [make(services, order) for order in orders if order]
+    made = _make_all(services, [order for order in orders if order])
     with services.db.transaction(WORKER_SCOPE) as session:
         won = [one.enter(session) for one in made]
         failed = sum(mine and bool(one.refusal) for one, mine in zip(made, won, strict=True))
@@ -56,6 +58,19 @@ def chunk(services: Services, *, bulk_id: str, number: int) -> None:
     for one, mine in zip(made, won, strict=True):
         if not mine:
             one.withdraw(services)
+
+
+def _make_all(services: Services, orders: Sequence[IssueOrder]) -> list[Made]:
+    """Make them all; where one cannot be made now, leave no files of the others behind for the next run makes anew."""
+    made: list[Made] = []
+    try:
+        for order in orders:
+            made.append(make(services, order))  # noqa: PERF401 - those made before an error are wanted
+    except BaseException:
+        for one in made:
+            one.withdraw(services)
+        raise
+    return made
 
 
 def requeue_stalled(services: Services) -> None:
