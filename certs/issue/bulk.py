@@ -66,7 +66,7 @@ def order_bulk(session: Session, actor: Actor, scheme_code: str) -> uuid.UUID:
     if session.scalar(added.on_conflict_do_nothing().returning(Bulk.id)) is None:
         raise BulkOpen
     _record(session, actor, "ordered", bulk_id, actor.tenant_id, scheme=scheme_code)
-    queue.enqueue(session, START_TASK, bulk_id=str(bulk_id))
+    _queue_start(session, bulk_id)
     return bulk_id
 
 
@@ -80,7 +80,7 @@ def steer_bulk(session: Session, actor: Actor, bulk_id: uuid.UUID, step: str) ->
         raise BulkStepRefused
     _record(session, actor, state, bulk_id, row.tenant_id)
     if step == "resume":
-        queue.enqueue(session, START_TASK, bulk_id=str(bulk_id))
+        _queue_start(session, bulk_id)
 
 
 def access_bulk(session: Session, bulk_id: uuid.UUID) -> Bulk:
@@ -124,17 +124,32 @@ def _wanted(wanted: Wanted) -> Select[Bulk]:
 def start(services: Services, bulk_id: uuid.UUID) -> None:
     """Cut a new order into chunks, and queue all that are not done. May run any number of times."""
     with services.db.transaction(WORKER_SCOPE) as session:
-        row = session.scalars(select(Bulk).where(Bulk.id == bulk_id).with_for_update()).first()
+        row = session.scalars(select(Bulk).where(Bulk.id == bulk_id)).first()
         if row is None or row.state not in {"preparing", "running"}:
             return
-        if row.state == "preparing":
-            for number, people in enumerate(_due(services, session, row)):
-                chunk = {"bulk_id": bulk_id, "number": number, "entries": people, "queued_at": clock.now()}
-                session.execute(insert(BulkChunk).values(chunk))
-                row.chunks, row.people = number + 1, row.people + len(people)
-            row.state = "running"
-            _finish_if_over(session, row)
+        if row.state == "preparing" and not _cut(services, session, row):
+            # Cancelled meanwhile: what was cut goes as well.
+            session.rollback()
+            return
         _queue_undone(session, bulk_id)
+
+
+def _cut(services: Services, session: Session, row: Bulk) -> bool:
+    """Write the chunks down and let the order run; tell whether it still was to."""
+    people = 0
+    for number, entries in enumerate(_due(services, session, row)):
+        chunk = {"bulk_id": row.id, "number": number, "entries": entries, "queued_at": clock.now()}
+        session.execute(insert(BulkChunk).values(chunk))
+        people += len(entries)
+    # Locked for the end only, so that the order can be cancelled while it is prepared.
+    mine = select(Bulk).where(Bulk.id == row.id, Bulk.state == "preparing").with_for_update()
+    locked = session.scalars(mine.execution_options(populate_existing=True)).first()
+    if locked is None:
+        return False
+    chunks = select(func.count()).where(BulkChunk.bulk_id == row.id)
+    locked.chunks, locked.people, locked.state = session.execute(chunks).scalar_one(), people, "running"
+    _finish_if_over(session, locked)
+    return True
 
 
 def requeue_stalled(session: Session, before: datetime) -> int:
@@ -219,6 +234,11 @@ def _without_certificate(session: Session, found: Sequence[tuple[uuid.UUID, uuid
     query = select(Certificate.attempt_id).where(Certificate.person_id.in_([person for person, _attempt in found]))
     held = set(session.scalars(query.where(Certificate.state != "requested")))
     return [(str(person), str(attempt)) for person, attempt in found if attempt not in held]
+
+
+def _queue_start(session: Session, bulk_id: uuid.UUID) -> None:
+    # The lock keeps an order that was queued twice from being cut twice at once.
+    queue.enqueue(session, START_TASK, lock=f"certs.bulk:{bulk_id}", bulk_id=str(bulk_id))
 
 
 def _queue_undone(session: Session, bulk_id: uuid.UUID) -> None:
