@@ -15,6 +15,13 @@ class SchemeInvalid(Invalid):
     message = _("证书类型数据有误：%(problem)s")
 
 
+class SchemeNotInForce(NotFound):
+    """No version of the scheme was in force on the day in question."""
+
+    code = "scheme_not_in_force"
+    message = _("该证书类型在有关日期尚未施行")
+
+
 class DraftInvalid(Invalid):
     """A draft cannot be judged or drawn by."""
 

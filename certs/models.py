@@ -329,7 +329,8 @@ class PublicCheck(Base):
 class Bulk(Base):
     """One order to issue everything that is due of a scheme in a department's scope, and how far it is.
 
-    ``scope`` is the department's at the time of the order. The counters move with the chunks.
+    ``scope`` is the department's at the time of the order. The counters move with the chunks. ``refusals``
+    counts the reasons for which nothing could be requested.
     """
 
     __tablename__ = "certs_bulk"
@@ -361,6 +362,7 @@ class Bulk(Base):
     ordered_by_name: Mapped[str] = mapped_column(Text)
     ordered_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+    refusals: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
 
 
 class BulkChunk(Base):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 from sqlalchemy import Select, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -26,6 +28,7 @@ START_TASK = "certs.bulk_start"
 CHUNK_TASK = "certs.bulk_chunk"
 PAGE_PEOPLE = 5_000
 EXPORT_BATCH = 2_000
+REASONS_SHOWN = 20
 # Behind the queue's other work: nobody waits before a screen.
 PRIORITY = -1
 STEPS = {
@@ -187,8 +190,20 @@ def requested_of(session: Session, entries: Sequence[tuple[uuid.UUID, uuid.UUID]
     return [(person_id, certificate_id) for person_id, certificate_id in rows]
 
 
-def finish_chunk(session: Session, bulk_id: uuid.UUID, number: int, *, people: int, issued: int, failed: int) -> None:
-    """Set the checkpoint and count; a second finish of the same chunk counts nothing. Worker scope."""
+def finish_chunk(
+    session: Session,
+    bulk_id: uuid.UUID,
+    number: int,
+    *,
+    people: int,
+    issued: int,
+    failed: int,
+    refused: Mapping[uuid.UUID, str] = MappingProxyType({}),
+) -> None:
+    """Set the checkpoint and count; a second finish of the same chunk counts nothing. Worker scope.
+
+    ``refused`` are the reasons for which entries could not even be requested, by attempt; they count as failed.
+    """
     done = update(BulkChunk).where(
         BulkChunk.bulk_id == bulk_id, BulkChunk.number == number, BulkChunk.done_at.is_(None)
     )
@@ -198,9 +213,26 @@ def finish_chunk(session: Session, bulk_id: uuid.UUID, number: int, *, people: i
     row = session.scalars(select(Bulk).where(Bulk.id == bulk_id).with_for_update()).one()
     row.people_done += people
     row.issued += issued
-    row.failed += failed
+    row.failed += failed + len(refused)
     row.chunks_done += 1
+    _keep_reasons(session, row, refused)
     _finish_if_over(session, row)
+
+
+def _keep_reasons(session: Session, row: Bulk, refused: Mapping[uuid.UUID, str]) -> None:
+    """Say in the audit log about whom, and on the order's page how often."""
+    for attempt_id, reason in refused.items():
+        audit.record(
+            session,
+            SYSTEM,
+            "certs.certificate.refused",
+            subject_type="attempt",
+            subject_id=attempt_id,
+            data={"bulk": str(row.id), "reason": reason},
+            tenant_id=row.tenant_id,
+        )
+    counted = Counter(row.refusals) + Counter(refused.values())
+    row.refusals = dict(counted.most_common(REASONS_SHOWN))
 
 
 def _finish_if_over(session: Session, row: Bulk) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from certs.adapters.face import TemplateSpec
+from certs.errors import SchemeNotInForce
 from certs.models import Scheme
 from certs.schemes.models import Draft, Template
 from lms.core.errors import NotFound
@@ -69,10 +70,10 @@ _IN_FORCE = (
 
 
 def scheme_in_force(session: Session, code: str, on: date) -> Scheme:
-    """Return the newest version of a scheme that is in force on the day. Raises NotFound."""
+    """Return the newest version of a scheme that is in force on the day. Raises SchemeNotInForce."""
     row = session.scalars(_IN_FORCE, {"code": code, "on": on}).first()
     if row is None:
-        raise NotFound
+        raise SchemeNotInForce
     return row
 
 
