@@ -122,9 +122,9 @@ def adopt_key(session: Session, actor: Actor, adopted: Adopted, signs_from: date
     return _add(session, actor, values, adopted.key, now)
 
 
-_USABLE = Prepared(
+_DUE = Prepared(
     select(*IssuerKey.__table__.c)
-    .where(or_(*(IssuerKey.kind == kind for kind in SIGNING_KINDS)), IssuerKey.revoked_at.is_(None))
+    .where(or_(*(IssuerKey.kind == kind for kind in SIGNING_KINDS)))
     # A key that no time was set for signs from the start, also in a demonstration's past.
     .where(or_(IssuerKey.signs_from.is_(None), IssuerKey.signs_from <= bindparam("now")))
     .order_by(func.coalesce(IssuerKey.signs_from, IssuerKey.created_at), IssuerKey.created_at, IssuerKey.key_id)
@@ -134,9 +134,12 @@ _USABLE = Prepared(
 def signing_keys(session: Session) -> SigningKeys:
     """Return the keys in force, parsed once per process. Worker scope. Raises NoKeys."""
     now = clock.now()
-    newest = {row.kind: row for row in _USABLE.rows(session, now=now)}
+    newest = {row.kind: row for row in _DUE.rows(session, now=now)}
     if len(newest) != len(SIGNING_KINDS):
         raise NoKeys("run `anzheng certs init`: there are no keys to sign certificates with")
+    if newest["pdf"].revoked_at is not None:
+        # The one before was retired, perhaps for a reason; it does not come back by itself.
+        raise NoKeys("the document key was revoked: run `anzheng certs rotate-key pdf` or `anzheng certs adopt-key`")
     if newest["pdf"].is_demo and services_of(session).settings.is_production:
         raise NoKeys("the demonstration's key signs nothing in production: run `anzheng certs adopt-key`")
     place = tuple(newest[kind].key_id for kind in SIGNING_KINDS)
