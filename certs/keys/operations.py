@@ -15,6 +15,7 @@ from certs.adapters import pki
 from certs.adapters.keyfiles import Ed25519PrivateKey, fingerprint, public_pem_of
 from certs.adapters.qr import QrKey
 from certs.adapters.signing import Signer, SoftKeySigner, pem_to_der
+from certs.adapters.token import TokenError, TokenSigner
 from certs.errors import KeyRefused, NoKeys
 from certs.models import IssuerKey, IssuerSecret
 from lms.core import audit, clock
@@ -102,14 +103,15 @@ def rotate_key(session: Session, actor: Actor, kind: str, signs_from: datetime |
 def adopt_key(session: Session, actor: Actor, adopted: Adopted, signs_from: datetime | None = None) -> str:
     """Let a document key of an authority outside sign from the moment on; return its id. Worker scope.
 
-    Raises KeyRefused when the certificates do not lead to the root or the key is not the certificate's.
+    Raises KeyRefused when the certificates do not lead to the root, the key is not the certificate's, or
+    the token has none of this name.
     """
     now = clock.now()
     try:
         issuers = pki.split_pems(adopted.chain) if adopted.chain.strip() else []
         pki.check_chain(adopted.certificate, issuers, adopted.root, now)
         signer_of(services_of(session), adopted)
-    except (pki.ChainError, ValueError, TypeError) as error:
+    except (pki.ChainError, TokenError, ValueError, TypeError) as error:
         raise KeyRefused(str(error)) from error
     known = {row.key_id for row in public_keys(session, "root")}
     root = _certified_row("root", adopted.root)
@@ -171,9 +173,6 @@ def signer_of(services: Services, of: Adopted) -> Signer:
     signing = services.settings.signing
     if signing.pkcs11_module is None or signing.pkcs11_pin_file is None:
         raise NoKeys("a signing key is in a PKCS#11 token: set ANZHENG_PKCS11_MODULE and ANZHENG_PKCS11_PIN_FILE")
-    # Loads the token's native library, which only instances with a token have.
-    from certs.adapters.token import TokenSigner  # noqa: PLC0415
-
     return TokenSigner(
         module=str(signing.pkcs11_module),
         token=signing.pkcs11_token,
