@@ -64,7 +64,7 @@ def register(kernel: Kernel) -> None:
     kernel.task(CORRECT_TASK, status_tasks.correct, queue="certs", max_attempts=8)
     kernel.task(status_tasks.EXPORT, status_tasks.export)
     kernel.ticker("certs.corrections", status_tasks.queue_unfinished, every_s=QUEUE_STALE_EVERY_S)
-    kernel.ticker("certs.status_list", lists.build_now, every_s=lists.TTL_S)
+    kernel.ticker("certs.status_list", lists.build_when_due, every_s=QUEUE_STALE_EVERY_S)
     kernel.ticker("certs.sequence", sequence_all, every_s=SEQUENCE_EVERY_S)
     kernel.task(credentials.RECONSIDER_TASK, scheme_tasks.reconsider, queue="certs", max_attempts=8)
     kernel.task(scheme_tasks.EXPORT, scheme_tasks.export)

@@ -13,6 +13,7 @@ from certs.models import Certificate
 from certs.rules import Status
 from lms.core import clock
 from lms.core.services import Services
+from lms.core.storage import ObjectMissing
 from lms.core.tenancy import WORKER_SCOPE
 
 KEY = "status/list.cwt"
@@ -40,9 +41,21 @@ def build(services: Services) -> int:
     return len(signed)
 
 
-def build_now(services: Services) -> None:
-    """Build the list (ticker)."""
-    build(services)
+def build_when_due(services: Services) -> None:
+    """Build the list unless the stored one is of this hour (ticker)."""
+    age_s = clock.now().timestamp() - _built_at(services)
+    if not 0 <= age_s < TTL_S:
+        build(services)
+
+
+def _built_at(services: Services) -> float:
+    """Return when the stored list was signed, 0 where there is none or a key signed it that does not sign any more."""
+    with services.db.transaction(WORKER_SCOPE, read_only=True) as session:
+        key = signing_keys(session).qr.private_key.public_key()
+    try:
+        return statuslist.read(services.storage.get(KEY), key).issued_at
+    except (ObjectMissing, statuslist.StatusListInvalidError):
+        return 0
 
 
 def _decided(session: Session) -> Iterator[tuple[int, int]]:
