@@ -12,6 +12,11 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Generic, TypeVar
 
+import psycopg
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+log = structlog.get_logger()
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
 
@@ -39,7 +44,7 @@ class Grouped(Generic[Question, Answer]):
         self._is_led = False
 
     def ask(self, question: Question) -> Answer:
-        """Return the answer. When a group fails, each of its questions is asked once more by itself."""
+        """Return the answer. When the database refuses a group, each of its questions is asked once more by itself."""
         mine: _Waiting[Question, Answer] = _Waiting(question)
         with self._lock:
             self._waiting.append(mine)
@@ -60,10 +65,13 @@ class Grouped(Generic[Question, Answer]):
         answers: Sequence[Answer] = ()
         try:
             answers = self._answer_all([each.question for each in group])
-        except Exception:
+        except (SQLAlchemyError, psycopg.Error) as error:
             # One question may have spoilt it for all; whoever's it was will learn it from its own.
             if len(group) == 1:
                 raise
+            # Its text might repeat what was asked.
+            cause = getattr(error, "orig", None) or error
+            log.warning("group_failed", questions=len(group), error=type(cause).__name__)
         finally:
             self._release(group, answers)
 

@@ -8,8 +8,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import structlog
+import structlog.testing
 from psycopg.errors import DivisionByZero
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import DataError, ProgrammingError
 
 from lms.core.grouping import Grouped
 from lms.core.services import Services
@@ -17,7 +19,7 @@ from tests.conftest import Admin
 
 
 class Doubler:
-    """Doubles numbers; holds the first group until told, and refuses groups with a zero in them."""
+    """Doubles numbers; holds the first group until told, and refuses groups with a zero in them; -1 breaks it."""
 
     def __init__(self) -> None:
         self.groups: list[list[int]] = []
@@ -29,6 +31,8 @@ class Doubler:
             self.begun.set()
             assert self.may_end.wait(10)
         if 0 in numbers:
+            raise DataError("select", None, DivisionByZero(str(numbers)))
+        if -1 in numbers:
             raise ZeroDivisionError(numbers)
         return [2 * number for number in numbers]
 
@@ -76,14 +80,29 @@ def test_no_group_is_larger_than_agreed(doubler: Doubler) -> None:
 def test_a_question_that_fails_fails_for_nobody_else(doubler: Doubler) -> None:
     answer = _ask_beside(doubler, Grouped(doubler, most=8), 1, [2, 0, 3])
     assert (answer(1), answer(2), answer(3)) == (2, 4, 6)
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(DataError):
         answer(0)
+
+
+def test_a_refused_group_is_logged_without_what_was_asked(doubler: Doubler) -> None:
+    with structlog.testing.capture_logs() as logged:
+        _ask_beside(doubler, Grouped(doubler, most=8), 1, [2, 0, 3])
+    assert logged == [{"event": "group_failed", "questions": 3, "error": "DivisionByZero", "log_level": "warning"}]
+
+
+def test_an_error_of_ours_is_not_swallowed(doubler: Doubler) -> None:
+    answer = _ask_beside(doubler, Grouped(doubler, most=8), 1, [2, -1, 3])
+    with pytest.raises(ZeroDivisionError):
+        answer(2)
+    with pytest.raises(ZeroDivisionError):
+        answer(-1)
+    assert (answer(1), answer(3)) == (2, 6)
 
 
 def test_after_a_failure_questions_are_answered_as_before(doubler: Doubler) -> None:
     doubler.may_end.set()
     grouped = Grouped(doubler, most=8)
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(DataError):
         grouped.ask(0)
     assert grouped.ask(4) == 8
 

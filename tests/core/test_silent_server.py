@@ -1,0 +1,29 @@
+"""A database server that takes the connection and says nothing."""
+
+from __future__ import annotations
+
+import socket
+import time
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from lms.core.db import Database
+from lms.core.services import Services
+from lms.core.tenancy import PUBLIC_SCOPE
+
+
+def test_a_silent_server_is_given_up_soon() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        database = Database(f"postgresql+psycopg://x@127.0.0.1:{server.getsockname()[1]}/x", pool_size=1, info={})
+        begun = time.monotonic()
+        with pytest.raises(OperationalError):
+            database.begin(PUBLIC_SCOPE)
+        assert time.monotonic() - begun < 20
+
+
+def test_a_server_that_falls_silent_is_given_up(services: Services) -> None:
+    with services.db.engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        assert driver.info.get_parameters()["tcp_user_timeout"] == "15000"
