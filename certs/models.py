@@ -369,10 +369,7 @@ class BulkChunk(Base):
     """A few people of an order: the checkpoint. ``entries`` are pairs of person and attempt id."""
 
     __tablename__ = "certs_bulk_chunk"
-    __table_args__ = (
-        PrimaryKeyConstraint("bulk_id", "number"),
-        Index("ix_certs_bulk_chunk_queued_at", "queued_at", postgresql_where="done_at is null"),
-    )
+    __table_args__ = (PrimaryKeyConstraint("bulk_id", "number"),)
 
     bulk_id: Mapped[uuid.UUID]
     number: Mapped[int] = mapped_column(BigInteger, autoincrement=False)

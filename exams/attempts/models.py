@@ -35,6 +35,7 @@ class Attempt(Base):
         Index("ix_exams_attempt_closing", "closes_at", postgresql_where="state = 'open'"),
         Index("ix_exams_attempt_tenant_id", "tenant_id", "graded_at"),
         Index("ix_exams_attempt_region_code", "region_code", "graded_at"),
+        Index("ix_exams_attempt_passed", "programme_code", "id", postgresql_where="passed is true"),
         ForeignKeyConstraint(
             ["blueprint_code", "blueprint_version"], ["exams_blueprint.code", "exams_blueprint.version"]
         ),
