@@ -33,7 +33,7 @@ from certs.adapters.design import draw_seal, new_canvas, paint_page
 from certs.adapters.face import CertificateFace, StaticWords, TemplateSpec
 from certs.adapters.fonts import SERIF
 from certs.adapters.pdf import Renderer
-from certs.adapters.pki import DemoPki, PkiSubjects, make_demo_pki
+from certs.adapters.pki import DemoPki, PkiSubjects, make_demo_pki, new_p256_key
 from certs.adapters.qr import QrClaims, QrKey, encode_payload
 from certs.adapters.signing import SoftKeySigner, sign_pdf
 
@@ -160,7 +160,7 @@ def main() -> None:
     """Compares both ways on this machine."""
     pki = _pki()
     signer = SoftKeySigner(pki.signer_key, pki.signer_certificate, [pki.issuing_certificate])
-    renderer, qr_key = Renderer(_TEMPLATE), QrKey.from_pem(pki.qr_key)
+    renderer, qr_key = Renderer(_TEMPLATE), QrKey.from_pem(new_p256_key())
     claims = QrClaims(
         number="SF-WHA-2026-00012345",
         holder_name="王建国",

@@ -53,16 +53,11 @@ class DemoPki:
     issuing_key: bytes = field(repr=False)
     signer_certificate: bytes
     signer_key: bytes = field(repr=False)
-    qr_key: bytes = field(repr=False)
-    qr_public_key: bytes
-    log_key: bytes = field(repr=False)
-    log_public_key: bytes
 
 
 def make_demo_pki(subjects: PkiSubjects, now: datetime) -> DemoPki:
     """Fresh keys, and certificates valid from an hour before `now` (aware): root 20, issuing 10, signer 3 years."""
-    root_key, issuing_key, signer_key, qr_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(4))
-    log_key = ed25519.Ed25519PrivateKey.generate()
+    root_key, issuing_key, signer_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(3))
     root_name, issuing_name = _name(subjects, subjects.root), _name(subjects, subjects.issuing)
     start = now - timedelta(hours=1)
     root = _authority(root_name, root_name, root_key, root_key, start, _ROOT_DAYS, path_length=1)
@@ -75,10 +70,6 @@ def make_demo_pki(subjects: PkiSubjects, now: datetime) -> DemoPki:
         issuing_key=_key_pem(issuing_key),
         signer_certificate=_certificate_pem(signer),
         signer_key=_key_pem(signer_key),
-        qr_key=_key_pem(qr_key),
-        qr_public_key=_public_pem(qr_key.public_key()),
-        log_key=_key_pem(log_key),
-        log_public_key=_public_pem(log_key.public_key()),
     )
 
 

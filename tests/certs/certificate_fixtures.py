@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from certs.adapters.face import CertificateFace, TemplateSpec
 from certs.adapters.pdf import Renderer
-from certs.adapters.pki import DemoPki, PkiSubjects, make_demo_pki
+from certs.adapters.pki import DemoPki, PkiSubjects, make_demo_pki, new_log_key, new_p256_key
 from certs.adapters.signing import SoftKeySigner, sign_pdf
 
 NOW = datetime(2026, 4, 18, 9, 30, tzinfo=UTC)
@@ -22,6 +22,16 @@ SUBJECTS = PkiSubjects(organisation="示范省", root="Test root", issuing="Test
 @cache
 def pki() -> DemoPki:
     return make_demo_pki(SUBJECTS, NOW)
+
+
+@cache
+def qr_key() -> bytes:
+    return new_p256_key()
+
+
+@cache
+def log_key() -> bytes:
+    return new_log_key()
 
 
 @cache

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certs.adapters.pki import load_log_key, load_log_public_key
+from certs.adapters.pki import load_log_key, load_log_public_key, public_half
 from certs.registry.rules import (
     EMPTY_ROOT,
     Checkpoint,
@@ -23,7 +23,7 @@ from certs.registry.rules import (
     verify_consistency,
     verify_inclusion,
 )
-from tests.certs.certificate_fixtures import pki
+from tests.certs.certificate_fixtures import log_key
 
 ORIGIN = "log.example.gov.cn/certificates"
 SIZE_MAX = 70
@@ -119,8 +119,8 @@ def checkpoint() -> Checkpoint:
 
 
 def test_a_signed_checkpoint_is_read_back() -> None:
-    note = sign_checkpoint(checkpoint(), load_log_key(pki().log_key))
-    assert verify_checkpoint(note, ORIGIN, load_log_public_key(pki().log_public_key)) == checkpoint()
+    note = sign_checkpoint(checkpoint(), load_log_key(log_key()))
+    assert verify_checkpoint(note, ORIGIN, load_log_public_key(public_half(log_key()))) == checkpoint()
     lines = note.splitlines()
     assert lines[:2] == [ORIGIN, str(SIZE_MAX)]
     assert base64.b64decode(lines[2]) == checkpoint().root
@@ -129,9 +129,9 @@ def test_a_signed_checkpoint_is_read_back() -> None:
 
 
 def test_witness_signatures_beside_ours_are_passed_over() -> None:
-    note = sign_checkpoint(checkpoint(), load_log_key(pki().log_key))
+    note = sign_checkpoint(checkpoint(), load_log_key(log_key()))
     witnessed = f"{note}— witness.example {base64.b64encode(bytes(68)).decode()}\n"
-    assert verify_checkpoint(witnessed, ORIGIN, load_log_public_key(pki().log_public_key)) == checkpoint()
+    assert verify_checkpoint(witnessed, ORIGIN, load_log_public_key(public_half(log_key()))) == checkpoint()
 
 
 @pytest.mark.parametrize(
@@ -145,8 +145,8 @@ def test_witness_signatures_beside_ours_are_passed_over() -> None:
     ],
 )
 def test_a_changed_checkpoint_is_refused(change: object) -> None:
-    note = sign_checkpoint(checkpoint(), load_log_key(pki().log_key))
+    note = sign_checkpoint(checkpoint(), load_log_key(log_key()))
     changed = change(note)  # type: ignore[operator]  # parametrised functions
     assert changed != note
     with pytest.raises(CheckpointInvalidError):
-        verify_checkpoint(changed, ORIGIN, load_log_public_key(pki().log_public_key))
+        verify_checkpoint(changed, ORIGIN, load_log_public_key(public_half(log_key())))

@@ -24,11 +24,11 @@ from PIL import Image
 from certs.adapters import layout
 from certs.adapters.face import CertificateFace
 from certs.adapters.fonts import SERIF, fallback_fonts, load_font
-from certs.adapters.pki import DemoPki, load_p256_public_key, make_demo_pki
+from certs.adapters.pki import DemoPki, load_p256_public_key, make_demo_pki, public_half
 from certs.adapters.qr import QrClaims, QrKey, encode_payload, verify_payload
 from certs.adapters.signing import sign_pdf
 from lms.accounts.rules import name_fault
-from tests.certs.certificate_fixtures import SUBJECTS, face, portrait, renderer, signer
+from tests.certs.certificate_fixtures import SUBJECTS, face, portrait, qr_key, renderer, signer
 from tests.certs.oracles import Jury, said, text_of
 
 CERTIFICATES = int(os.environ.get("ANZHENG_ORACLE_CERTIFICATES", "12"))
@@ -105,7 +105,7 @@ def faces(draw: st.DrawFn) -> CertificateFace:
         valid_until=valid_until,
         issued_on=first,
         portrait_jpeg=draw(st.sampled_from(pictures())),
-        qr_text=encode_payload(claims, base_url=BASE_URL, public_id=PUBLIC_ID, key=QrKey.from_pem(keys().qr_key)),
+        qr_text=encode_payload(claims, base_url=BASE_URL, public_id=PUBLIC_ID, key=QrKey.from_pem(qr_key())),
         document_id=f"urn:uuid:{draw(st.uuids())}",
         demo=draw(st.booleans()),
     )
@@ -165,7 +165,7 @@ def test_scanners_read_the_printed_credential(tmp_path: Path, dots_per_inch: int
         valid_until=date(2029, 4, 17),
         status_index=random.randrange(2**31),
     )
-    key = QrKey.from_pem(keys().qr_key)
+    key = QrKey.from_pem(qr_key())
     text = encode_payload(claims, base_url=BASE_URL, public_id=PUBLIC_ID, key=key)
     (tmp_path / "c.pdf").write_bytes(issued(face(holder_name=name, qr_text=text)))
     command = ["pdftoppm", "-r", str(dots_per_inch), "-png", "-singlefile", tmp_path / "c.pdf", tmp_path / "page"]
@@ -177,4 +177,4 @@ def test_scanners_read_the_printed_credential(tmp_path: Path, dots_per_inch: int
         # OpenCV's older detector misses one symbol in ten, whoever drew it; the newer one reads them all.
         found, _corners, _straight = cv2.QRCodeDetectorAruco().detectAndDecode(cv2.imread(str(page)))
         assert found == text
-    assert verify_payload(text, {key.kid: load_p256_public_key(keys().qr_public_key)}).claims == claims
+    assert verify_payload(text, {key.kid: load_p256_public_key(public_half(qr_key()))}).claims == claims

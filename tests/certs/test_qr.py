@@ -15,7 +15,7 @@ from cwt.exceptions import VerifyError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certs.adapters.pki import load_p256_public_key
+from certs.adapters.pki import load_p256_public_key, public_half
 from certs.adapters.qr import (
     QrClaims,
     QrInvalidError,
@@ -28,7 +28,7 @@ from certs.adapters.qr import (
     verify_payload,
 )
 from certs.adapters.qrmatrix import ALPHANUMERIC, QrAlphabetError, QrTooLongError, encode_matrix
-from tests.certs.certificate_fixtures import RARE_NAME, pki
+from tests.certs.certificate_fixtures import RARE_NAME, qr_key
 
 PUBLIC_ID = "K7Q2M9XWT4RB6ZPD"
 CLAIMS = QrClaims(
@@ -44,12 +44,12 @@ CLAIMS = QrClaims(
 
 
 def payload(claims: QrClaims = CLAIMS) -> str:
-    key = QrKey.from_pem(pki().qr_key)
+    key = QrKey.from_pem(qr_key())
     return encode_payload(claims, base_url="https://certs.example.gov.cn", public_id=PUBLIC_ID, key=key)
 
 
 def known_keys() -> dict[bytes, ec.EllipticCurvePublicKey]:
-    public = load_p256_public_key(pki().qr_public_key)
+    public = load_p256_public_key(public_half(qr_key()))
     return {key_id(public): public}
 
 
@@ -69,7 +69,7 @@ def test_numbers_of_every_form_are_carried(number: str) -> None:
 def test_the_address_alone_is_the_beginning_of_the_text() -> None:
     address = certificate_url("http://localhost:8080/", PUBLIC_ID)
     assert address == f"HTTP://LOCALHOST:8080/C/{PUBLIC_ID}"
-    key = QrKey.from_pem(pki().qr_key)
+    key = QrKey.from_pem(qr_key())
     text = encode_payload(CLAIMS, base_url="http://localhost:8080/", public_id=PUBLIC_ID, key=key)
     assert text.startswith(address + "/")
 
@@ -84,7 +84,7 @@ def test_the_symbol_stays_alphanumeric_and_version_9(name: str) -> None:
 def test_another_library_verifies_the_credential() -> None:
     found = decode_payload(payload())
     tagged = cbor2.CBORTag(18, cbor2.loads(found.cose))
-    key = COSEKey.from_pem(pki().qr_public_key, kid=found.kid)
+    key = COSEKey.from_pem(public_half(qr_key()), kid=found.kid)
     content = COSE().decode(tagged, key, external_aad=external_data(PUBLIC_ID))
     assert cbor2.loads(content)[2:4] == [CLAIMS.holder_name, CLAIMS.id_number_tail]
     with pytest.raises(VerifyError):

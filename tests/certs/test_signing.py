@@ -17,7 +17,7 @@ from pyhanko_certvalidator import ValidationContext
 from certs.adapters.pki import WrongKeyError, make_demo_pki
 from certs.adapters.signing import SoftKeySigner, UnsignableError, sign_pdf
 from certs.adapters.verifying import PdfVerdict, verify_pdf
-from tests.certs.certificate_fixtures import NOW, SUBJECTS, face, pki, renderer, signed, signer
+from tests.certs.certificate_fixtures import NOW, SUBJECTS, face, log_key, pki, qr_key, renderer, signed, signer
 from tests.certs.oracles import Jury, said
 
 
@@ -147,9 +147,9 @@ def test_a_time_without_zone_is_refused() -> None:
 def test_a_key_of_another_kind_or_owner_is_refused() -> None:
     keys = pki()
     with pytest.raises(WrongKeyError):
-        SoftKeySigner(keys.log_key, keys.signer_certificate, [keys.issuing_certificate])
+        SoftKeySigner(log_key(), keys.signer_certificate, [keys.issuing_certificate])
     with pytest.raises(WrongKeyError):
-        SoftKeySigner(keys.qr_key, keys.signer_certificate, [keys.issuing_certificate])
+        SoftKeySigner(qr_key(), keys.signer_certificate, [keys.issuing_certificate])
 
 
 def test_secrets_do_not_show_in_a_repr() -> None:
