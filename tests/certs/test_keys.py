@@ -182,14 +182,6 @@ def test_after_a_revocation_the_next_key_signs_at_once(own: Services) -> None:
     assert verdict(own, after) == ("trusted", [])
 
 
-def test_a_newer_key_that_is_revoked_hands_over_to_the_one_before(own: Services) -> None:
-    (oldest,) = key_ids(own, "pdf")
-    newer = run(own, "rotate-key", "pdf").output.strip()
-    assert run(own, "revoke-key", newer, "--reason", "私钥可能泄露").exit_code == 0
-    with own.db.transaction(WORKER_SCOPE, read_only=True) as session:
-        assert signing_keys(session).pdf_key_id == oldest
-
-
 def test_the_provinces_own_key_takes_over(own: Services, authority: Authority, tmp_path: Path) -> None:
     before = issue_one(own)
     said = run(
