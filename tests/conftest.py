@@ -18,6 +18,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from flask.testing import FlaskClient
+from hypothesis import settings
 
 from lms.app import build_kernel, create_app
 from lms.core import bootstrap, dbadmin, worker
@@ -27,6 +28,10 @@ from lms.core.settings import Settings, load_secrets, load_settings
 from lms.core.web import AnzhengFlask
 
 # A superuser's connection; psycopg types columns as objects.
+# How long one example takes is the machine's affair; what is to be fast is measured by the benchmark.
+settings.register_profile("anzheng", deadline=None)
+settings.load_profile("anzheng")
+
 Admin = psycopg.Connection[tuple[object, ...]]
 HOME_VARIABLE = "ANZHENG_TEST_HOME"
 TEMPLATE = "anzheng_template"

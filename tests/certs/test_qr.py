@@ -135,7 +135,7 @@ def test_no_bytes_break_the_decoder(data: bytes) -> None:
         decode_payload(f"HTTPS://V.EXAMPLE.GOV.CN/C/{PUBLIC_ID}/{encoded}")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.text(alphabet=ALPHANUMERIC, min_size=1, max_size=483))
 def test_symbols_decode(text: str) -> None:
     matrix = encode_matrix(text)

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 from cwt import COSE, COSEKey
 from flask.testing import FlaskClient
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from certs.adapters import statuslist
@@ -37,7 +37,6 @@ def _signed(packed: bytes, key: QrKey) -> bytes:
     return statuslist.sign(packed, subject="https://v.example/status/list", issued_at=1, lifetime_s=9, ttl_s=3, key=key)
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.integers(0, 99), st.sampled_from([INVALID, SUSPENDED])), st.integers(100, 110))
 def test_what_is_packed_is_read_and_all_others_are_valid(decided: dict[int, int], size: int) -> None:
     key = _key()

@@ -221,7 +221,7 @@ def test_random_damage_is_never_genuine_and_never_raises(seed: int) -> None:
             assert not verdict(bytes(changed)).genuine
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_damage_inside_the_signature_is_never_genuine(data: st.DataObject) -> None:
     pdf = sample()
@@ -232,7 +232,7 @@ def test_damage_inside_the_signature_is_never_genuine(data: st.DataObject) -> No
         assert not verdict(changed).genuine
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.binary(max_size=400), st.binary(max_size=60))
 def test_any_bytes_as_a_signature_are_refused(cms: bytes, head: bytes) -> None:
     start, end = tampering.byte_range(sample())
