@@ -14,7 +14,7 @@ from certs.access import P
 from certs.adapters.palettes import PALETTES as COLOURS
 from certs.adapters.picture import specimen_webp
 from certs.adapters.trial import specimen_pdf
-from certs.errors import DraftAsked
+from certs.errors import DraftAsked, DraftInvalid
 from certs.schemes import drafts, queries, tasks, templates
 from certs.schemes.models import Draft, Template
 from certs.schemes.template_forms import NewTemplateForm, TemplateForm
@@ -108,6 +108,9 @@ def preview() -> ResponseReturnValue:
     """Show what is being edited as it would be printed; nothing is kept."""
     form = TemplateForm()
     if not (form.validate_on_submit() and form.fits()):
+        if not request.headers.get("HX-Request"):
+            # Nobody's page has a place for the fragment, so this is an error as any other.
+            raise DraftInvalid(problem=", ".join(form.errors))
         return render_template("certs/templates/_preview.html", form=form), 422
     picture = base64.b64encode(specimen_webp(form.spec())).decode("ascii")
     return render_template("certs/templates/_preview.html", form=form, source=f"data:{WEBP};base64,{picture}")

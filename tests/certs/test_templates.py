@@ -113,7 +113,8 @@ def test_a_page_is_looked_at_while_it_is_edited_and_nothing_is_kept(client: Flas
     assert found
     picture = Image.open(io.BytesIO(base64.b64decode(found[1])))
     assert [shows(picture, PALETTES[palette].main) for palette in ("maroon", "navy")] == [True, False]
-    refused = client.post("/regulator/templates/new/preview", data={**FORM, "statement_zh": "证" * 80})
+    asked = {"data": {**FORM, "statement_zh": "证" * 80}, "headers": {"HX-Request": "true"}}
+    refused = client.post("/regulator/templates/new/preview", **asked)
     assert (refused.status_code, "证明文字：太长，印不下" in refused.text) == (422, True)
     assert "还没有草稿" in client.get("/regulator/drafts").text
 

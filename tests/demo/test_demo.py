@@ -129,7 +129,7 @@ def test_sign_ins_are_written_for_the_owner_alone(made: Made) -> None:
     path = made.services.settings.home / SIGN_INS
     assert path.stat().st_mode & 0o777 == 0o600
     logins = [line.split()[0] for line in path.read_text("utf8").splitlines()[2:]]
-    assert len(logins) == len(set(logins)) == 12
+    assert len(logins) == len(set(logins)) == 13
     roles = made.count(
         "select count(distinct role) from accounts_role_grant g"
         " join accounts_account a on a.person_id = g.person_id where a.login_name is not null"
