@@ -5,6 +5,8 @@ from __future__ import annotations
 from certs.rules import Decision, Origin, Shown
 from lms.core.i18n import lazy_gettext as _
 
+# What the sheet of a list is called.
+SHEET = "清单"
 LABELS = {
     Shown.VALID: _("有效"),
     Shown.EXPIRING: _("即将到期"),

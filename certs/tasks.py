@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 import uuid
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from certs.adapters.sheets import write_list
-from certs.labels import EXPORT_HEADS, EXPORT_ORIGINS, EXPORT_STATES
+from certs.labels import EXPORT_HEADS, EXPORT_ORIGINS, EXPORT_STATES, SHEET
 from certs.queries import CertificateView, Filter, all_certificates
 from lms.core import audit, clock, exports, jobs, queue
 from lms.core.access import Actor
@@ -33,13 +30,10 @@ def start_export(session: Session, actor: Actor, wanted: Filter) -> uuid.UUID:
 def export(services: Services, *, job_id: str, wanted: dict[str, Any]) -> None:
     """Write the list to storage and name the file in the job."""
     today = clock.today(services.settings.timezone)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "certificates.xlsx"
-        with services.db.transaction(WORKER_SCOPE, read_only=True) as session:
-            count = write_list(
-                path, EXPORT_HEADS, map(_row, all_certificates(session, Filter.from_data(wanted), today))
-            )
-        exports.publish(services, uuid.UUID(job_id), path, count, f"certificates-{today:%Y%m%d}.xlsx")
+    with services.db.transaction(WORKER_SCOPE, read_only=True) as session:
+        rows = map(_row, all_certificates(session, Filter.from_data(wanted), today))
+        file_name = f"certificates-{today:%Y%m%d}.xlsx"
+        exports.publish_table(services, uuid.UUID(job_id), SHEET, EXPORT_HEADS, rows, file_name)
 
 
 def _row(view: CertificateView) -> list[str]:

@@ -14,12 +14,13 @@ from sqlalchemy import select
 
 from certs.actions.operations import Order
 from certs.actions.texts import LIST_HEADS, refusal_text
-from certs.adapters.sheets import write_list
 from certs.errors import FileAltered, NotIssuedYet, NotSignedHere
+from certs.labels import SHEET
 from certs.models import Certificate
 from certs.rules import Origin, Status
 from lms.core.errors import NotFound
 from lms.core.services import Services
+from lms.core.spreadsheets import files
 from lms.core.storage import ObjectMissing
 
 LIST_NAME = "清单.xlsx"
@@ -49,7 +50,7 @@ def build(
     target, lines = folder / "certificates.zip", folder / "list.xlsx"
     refused: dict[uuid.UUID, str] = {}
     with ZipFile(target, "w", ZIP_STORED) as archive:
-        write_list(lines, LIST_HEADS, _written(services, ordered, chosen, archive, refused, report))
+        files.write_table(lines, SHEET, LIST_HEADS, _written(services, ordered, chosen, archive, refused, report))
         archive.write(lines, LIST_NAME)
     return target, refused
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import structlog
@@ -26,11 +27,11 @@ from certs.actions.texts import (
     EXPORT_STATES,
     refusal_text,
 )
-from certs.adapters.sheets import write_list
 from certs.errors import FileAltered
+from certs.labels import SHEET
 from certs.models import Certificate
 from certs.rules import Status
-from lms.core import audit, clock, jobs, queue
+from lms.core import audit, clock, exports, jobs, queue
 from lms.core.access import Actor
 from lms.core.i18n import gettext as _
 from lms.core.services import Services
@@ -133,21 +134,13 @@ def start_export(session: Session, actor: Actor, *, action_id: uuid.UUID | None,
 
 def export(services: Services, *, job_id: str, scope: dict[str, object], action_id: str, kind: str, state: str) -> None:
     """Write a list to storage, seen through the scope of whoever asked, and name the file in the job."""
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        services.db.transaction(Scope.from_data(scope), read_only=True) as session,
-    ):
-        path = Path(folder) / "list.xlsx"
+    with services.db.transaction(Scope.from_data(scope), read_only=True) as session:
+        heads: Sequence[str] = EXPORT_ACTIONS
+        rows: Iterable[list[str]] = map(_action_row, queries.all_actions(session, kind, state))
         if action_id:
             pairs = queries.all_items(session, access_action(session, uuid.UUID(action_id)), state)
-            count = write_list(path, EXPORT_ITEMS, (_item_row(*pair) for pair in pairs))
-        else:
-            count = write_list(path, EXPORT_ACTIONS, map(_action_row, queries.all_actions(session, kind, state)))
-        key = f"exports/{uuid.uuid4()}.xlsx"
-        services.storage.put(key, path)
-    with services.db.transaction(WORKER_SCOPE) as session:
-        done = {"state": jobs.JobState.DONE, "done": count, "total": count}
-        jobs.report(session, uuid.UUID(job_id), **done, object_key=key, file_name="actions.xlsx")
+            heads, rows = EXPORT_ITEMS, itertools.starmap(_item_row, pairs)
+        exports.publish_table(services, uuid.UUID(job_id), SHEET, heads, rows, "actions.xlsx")
 
 
 def _item_row(item: ActionItem, certificate: Certificate | None) -> list[str]:

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import tempfile
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from certs.adapters.sheets import write_list
 from certs.issue import bulk
 from certs.issue.drawing import IssueOrder
 from certs.issue.operations import request_certificate
 from certs.issue.tasks import Made, make, read_order
-from certs.labels import BULK_EXPORT_HEADS, BULK_EXPORT_STATES
+from certs.labels import BULK_EXPORT_HEADS, BULK_EXPORT_STATES, SHEET
 from certs.models import Bulk
 from certs.schemes.queries import scheme_choices
-from lms.core import audit, clock, jobs, queue
+from lms.core import audit, clock, exports, jobs, queue
 from lms.core.access import SYSTEM, Actor
 from lms.core.errors import DomainError
 from lms.core.i18n import gettext as _
@@ -104,18 +101,10 @@ def start_export(session: Session, actor: Actor, wanted: bulk.Wanted) -> uuid.UU
 
 def export(services: Services, *, job_id: str, scope: dict[str, Any], wanted: dict[str, str]) -> None:
     """Write the list to storage, seen through the scope of whoever asked, and name the file in the job."""
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        services.db.transaction(Scope.from_data(scope), read_only=True) as session,
-    ):
-        path, names = Path(folder) / "bulk.xlsx", {code: zh for code, zh, _en in scheme_choices(session)}
-        rows = bulk.all_bulks(session, bulk.Wanted(**wanted))
-        count = write_list(path, BULK_EXPORT_HEADS, (_row(row, names) for row in rows))
-        key = f"exports/{uuid.uuid4()}.xlsx"
-        services.storage.put(key, path)
-    with services.db.transaction(WORKER_SCOPE) as session:
-        done = {"state": jobs.JobState.DONE, "done": count, "total": count}
-        jobs.report(session, uuid.UUID(job_id), **done, object_key=key, file_name="bulk.xlsx")
+    with services.db.transaction(Scope.from_data(scope), read_only=True) as session:
+        names = {code: zh for code, zh, _en in scheme_choices(session)}
+        rows = (_row(row, names) for row in bulk.all_bulks(session, bulk.Wanted(**wanted)))
+        exports.publish_table(services, uuid.UUID(job_id), SHEET, BULK_EXPORT_HEADS, rows, "bulk.xlsx")
 
 
 def _row(row: Bulk, names: dict[str, str]) -> list[str]:

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import tempfile
 import uuid
-from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 import lms.accounts.api as accounts
-from certs.adapters.sheets import write_list
 from certs.issue.operations import request_certificate
+from certs.labels import SHEET
 from certs.models import Scheme
 from certs.schemes import drafts, dryrun, queries, templates, wording
 from certs.schemes.credentials import refused_attempts
 from certs.schemes.models import Draft, Template
 from certs.schemes.rules import Requirements
-from lms.core import audit, clock, jobs, notify, queue
+from lms.core import audit, clock, exports, jobs, notify, queue
 from lms.core.access import SYSTEM, Actor
 from lms.core.errors import NotFound
 from lms.core.i18n import gettext as _
@@ -93,7 +90,7 @@ def export(services: Services, *, job_id: str, asked: dict[str, Any], scope: dic
     with services.db.transaction(theirs, read_only=True) as session:
         people = dryrun.judged_people(session, target_of(session, asked, today), today)
         rows = (_person_row(one) for one in people if asked["outcome"] in ("", one.outcome))
-        _finish(services, job_id, (PEOPLE_HEADS, rows), f"eligible-{today:%Y%m%d}.xlsx")
+        exports.publish_table(services, uuid.UUID(job_id), SHEET, PEOPLE_HEADS, rows, f"eligible-{today:%Y%m%d}.xlsx")
 
 
 def _person_row(one: dryrun.Judged) -> list[str]:
@@ -112,7 +109,8 @@ def export_list(services: Services, *, job_id: str, wanted: dict[str, Any]) -> N
     """Write the list to storage and name the file in the job."""
     asked = queries.SchemeFilter(**{**wanted, "schemes": tuple(wanted["schemes"])})
     with services.db.transaction(WORKER_SCOPE, read_only=True) as session:
-        _finish(services, job_id, (LIST_HEADS, map(_scheme_row, queries.all_schemes(session, asked))), "schemes.xlsx")
+        rows = map(_scheme_row, queries.all_schemes(session, asked))
+        exports.publish_table(services, uuid.UUID(job_id), SHEET, LIST_HEADS, rows, "schemes.xlsx")
 
 
 def _scheme_row(row: Scheme) -> list[str]:
@@ -146,7 +144,9 @@ def export_templates(services: Services, *, job_id: str, wanted: dict[str, Any])
     """Write the list of page templates to storage and name the file in the job."""
     with services.db.transaction(WORKER_SCOPE, read_only=True) as session:
         found = queries.all_templates(session, queries.TemplateFilter(**wanted))
-        _finish(services, job_id, (TEMPLATE_HEADS, map(_template_row, found)), "templates.xlsx")
+        exports.publish_table(
+            services, uuid.UUID(job_id), SHEET, TEMPLATE_HEADS, map(_template_row, found), "templates.xlsx"
+        )
 
 
 def _template_row(row: Template) -> list[str]:
@@ -167,7 +167,7 @@ def export_drafts(services: Services, *, job_id: str, wanted: dict[str, Any]) ->
     """Write the list of drafts to storage and name the file in the job."""
     with services.db.transaction(WORKER_SCOPE, read_only=True) as session:
         found = queries.all_drafts(session, queries.DraftFilter(**wanted))
-        _finish(services, job_id, (DRAFT_HEADS, map(_draft_row, found)), "drafts.xlsx")
+        exports.publish_table(services, uuid.UUID(job_id), SHEET, DRAFT_HEADS, map(_draft_row, found), "drafts.xlsx")
 
 
 def _draft_row(row: Draft) -> list[str]:
@@ -180,14 +180,3 @@ def _draft_row(row: Draft) -> list[str]:
 
 def _moment(at: datetime | None) -> str:
     return at.isoformat(timespec="minutes") if at else ""
-
-
-def _finish(services: Services, job_id: str, sheet: tuple[Sequence[str], Iterable[list[str]]], name: str) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / name
-        count = write_list(path, *sheet)
-        key = f"exports/{uuid.uuid4()}.xlsx"
-        services.storage.put(key, path)
-    with services.db.transaction(WORKER_SCOPE) as session:
-        done = {"state": jobs.JobState.DONE, "done": count, "total": count}
-        jobs.report(session, uuid.UUID(job_id), **done, object_key=key, file_name=name)

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import tempfile
 import uuid
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 import lms.accounts.api as accounts
 from certs import rules
-from certs.adapters.sheets import write_list
 from certs.errors import NotIssuedYet
 from certs.issue.tasks import issue
+from certs.labels import SHEET
 from certs.models import Certificate
 from certs.status import corrections
 from certs.status.access import access_case
 from certs.status.labels import EXPORT_HEADS, EXPORT_KINDS, EXPORT_STATES
 from certs.status.models import Proposal
 from certs.status.queries import MODELS, Wanted, all_cases
-from lms.core import audit, jobs, notify, queue
+from lms.core import audit, exports, jobs, notify, queue
 from lms.core.access import Actor
 from lms.core.i18n import gettext as _
 from lms.core.services import Services
@@ -88,22 +86,9 @@ def start_export(session: Session, actor: Actor, wanted: Wanted) -> uuid.UUID:
 def export(services: Services, *, job_id: str, wanted: dict[str, Any]) -> None:
     """Write the list to storage and name the file in the job."""
     asked = Wanted.from_data(wanted)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "cases.xlsx"
-        with services.db.transaction(WORKER_SCOPE, read_only=True) as session:
-            count = write_list(path, EXPORT_HEADS, (_row(*pair) for pair in all_cases(session, asked)))
-        key = f"exports/{uuid.uuid4()}.xlsx"
-        services.storage.put(key, path)
-    with services.db.transaction(WORKER_SCOPE) as session:
-        jobs.report(
-            session,
-            uuid.UUID(job_id),
-            state=jobs.JobState.DONE,
-            done=count,
-            total=count,
-            object_key=key,
-            file_name=f"{asked.what}.xlsx",
-        )
+    with services.db.transaction(WORKER_SCOPE, read_only=True) as session:
+        rows = (_row(*pair) for pair in all_cases(session, asked))
+        exports.publish_table(services, uuid.UUID(job_id), SHEET, EXPORT_HEADS, rows, f"{asked.what}.xlsx")
 
 
 def _row(case: Any, certificate: Certificate) -> list[str]:
