@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -126,19 +127,22 @@ def _wanted(wanted: Wanted) -> Select[Bulk]:
 
 def start(services: Services, bulk_id: uuid.UUID) -> None:
     """Cut a new order into chunks, and queue all that are not done. May run any number of times."""
-    with services.db.transaction(WORKER_SCOPE) as session:
+    # Cancelled meanwhile: what was cut goes as well.
+    with contextlib.suppress(_Cancelled), services.db.transaction(WORKER_SCOPE) as session:
         row = session.scalars(select(Bulk).where(Bulk.id == bulk_id)).first()
         if row is None or row.state not in {"preparing", "running"}:
             return
-        if row.state == "preparing" and not _cut(services, session, row):
-            # Cancelled meanwhile: what was cut goes as well.
-            session.rollback()
-            return
+        if row.state == "preparing":
+            _cut(services, session, row)
         _queue_undone(session, bulk_id)
 
 
-def _cut(services: Services, session: Session, row: Bulk) -> bool:
-    """Write the chunks down and let the order run; tell whether it still was to."""
+class _Cancelled(Exception):
+    """The order was cancelled while it was cut."""
+
+
+def _cut(services: Services, session: Session, row: Bulk) -> None:
+    """Write the chunks down and let the order run. Raises _Cancelled."""
     people = 0
     for number, entries in enumerate(_due(services, session, row)):
         chunk = {"bulk_id": row.id, "number": number, "entries": entries, "queued_at": clock.now()}
@@ -148,11 +152,10 @@ def _cut(services: Services, session: Session, row: Bulk) -> bool:
     mine = select(Bulk).where(Bulk.id == row.id, Bulk.state == "preparing").with_for_update()
     locked = session.scalars(mine.execution_options(populate_existing=True)).first()
     if locked is None:
-        return False
+        raise _Cancelled
     chunks = select(func.count()).where(BulkChunk.bulk_id == row.id)
     locked.chunks, locked.people, locked.state = session.execute(chunks).scalar_one(), people, "running"
     _finish_if_over(session, locked)
-    return True
 
 
 def requeue_stalled(session: Session, before: datetime) -> int:
