@@ -26,8 +26,7 @@ check: setup-test
 
 test: setup-test
 	@.ci/check
-	@$(PYTHON_BIN) -m pytest -q -n 2 --dist loadfile
-	@$(MAKE) --no-print-directory journey
+	@.ci/test
 
 journey: setup-test
 	@$(PYTHON_BIN) -m tests.journey
