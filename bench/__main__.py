@@ -14,7 +14,7 @@ from bench.world import World, make_world
 
 
 def measure(instance: Instance, world: World, wanted: set[str]) -> list[Result]:
-    """Measure what is wanted, the pages first, the big import last: it changes the tables' sizes."""
+    """Measure what is wanted, the pages first; what leaves the server most to clean up comes last."""
     found: list[Result] = []
     with serving() as address, serving("bench.empty:app", "/") as empty:
         work = {
@@ -29,10 +29,10 @@ def measure(instance: Instance, world: World, wanted: set[str]) -> list[Result]:
         "two_workers": lambda: workers.two_workers(instance),
         "verify_pdf": lambda: verification.verify_pdf(instance),
         "face": lambda: batches.face(instance, world),
-        "registry_append": lambda: registry.registry_append(instance),
-        "proof": lambda: registry.proof(instance),
         "status_list": lambda: batches.status_list(instance),
         "import_rows": lambda: batches.import_rows(instance),
+        "registry_append": lambda: registry.registry_append(instance),
+        "proof": lambda: registry.proof(instance),
     }
     return found + [_said(name, call()) for name, call in offline.items() if name in wanted]
 
