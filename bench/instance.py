@@ -16,6 +16,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
+
 from lms.app import build_kernel
 from lms.core import bootstrap, cli, dbadmin, worker
 from lms.core.postgres import EmbeddedPostgres
@@ -45,7 +47,13 @@ class Instance:
         for ticker in self.jobs.kernel.tickers:
             if ticker.name in {"supervision.fold", "certs.sequence"}:
                 worker.run_ticker_once(self.jobs, ticker)
+        self.tidy()
+
+    def tidy(self) -> None:
+        """Have the server clean up behind what was done so far, which it otherwise does during the next measure."""
         subprocess.run([self.bin_dir / "vacuumdb", "-q", "-z", "-d", self.admin_url], check=True)
+        with psycopg.connect(self.admin_url, autocommit=True) as connection:
+            connection.execute("checkpoint")
 
 
 @contextlib.contextmanager
