@@ -89,6 +89,18 @@ def test_only_core_commits() -> None:
     assert offenders == []
 
 
+def test_nobody_asks_the_database_what_day_it_is() -> None:
+    """Its sessions count days in UTC, the province eight hours ahead: the day comes from ``clock.today()``."""
+    asking = re.compile(r"current_date|local(time|timestamp)\b|(now\(\)|current_timestamp)::date", re.IGNORECASE)
+    here = Path(__file__)
+    offenders = [
+        str(path.relative_to(ROOT))
+        for path in tracked("*.py")
+        if path != here and asking.search(path.read_text("utf8"))
+    ]
+    assert offenders == []
+
+
 def test_nothing_names_a_machine_or_a_registry() -> None:
     forbidden = re.compile(r"/work/main|registry\.npmjs|files\.pythonhosted|pypi\.org|deb\.debian\.org")
     suffixes = {".py", ".md", ".cfg", ".toml", ".json", ".js", ".mjs", ".sh", ".html", ".lock", ".css", ""}

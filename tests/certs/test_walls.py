@@ -234,12 +234,13 @@ def test_another_employer_and_a_former_one_learn_nothing_of_bans_and_objections(
     scene: Scene, services: Services
 ) -> None:
     _stands_against(scene)
-    asked = text("select * from certs_bars_of_staff(:people, current_date, 'Asia/Shanghai')")
+    asked = text("select * from certs_bars_of_staff(:people, :today, 'Asia/Shanghai')")
+    given = {"people": [scene.learner.person_id], "today": clock.today()}
 
     def told(tenant_id: object) -> int:
         scope = Scope(ScopeRole.TENANT, actor_id=uuid.uuid4(), tenant_id=tenant_id)  # type: ignore[arg-type]
         with services.db.transaction(scope, read_only=True) as session:
-            return len(session.connection().execute(asked, {"people": [scene.learner.person_id]}).all())
+            return len(session.connection().execute(asked, given).all())
 
     assert told(scene.learner.tenant_id) == 2
     assert told(world.make_enterprise(scene.jobs_services)) == 0

@@ -9,6 +9,7 @@ from datetime import date
 from flask.testing import FlaskClient
 from sqlalchemy import select, text
 
+from lms.core import clock
 from lms.core.access import Role
 from lms.core.audit import AuditRow
 from lms.core.notify import NoticeRow
@@ -136,7 +137,7 @@ def test_two_failures_in_a_row_raise_red_which_only_a_check_on_site_ends(
     official = province.regulator(app, jobs_services, COUNTY)
     page = official.get(f"/warnings/{red.id}")
     assert "张安全" in page.get_data(as_text=True)
-    form = {"checked_on": date.today().isoformat(), "result": "短"}  # noqa: DTZ011 - as a browser sends it
+    form = {"checked_on": clock.today().isoformat(), "result": "短"}
     assert official.post(f"/warnings/{red.id}/close", data=form).status_code == 422
     form["result"] = "现场核查：该员工已调离原岗位并重新培训。"
     assert official.post(f"/warnings/{red.id}/close", data=form).status_code == 302
