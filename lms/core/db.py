@@ -29,8 +29,8 @@ NAMING = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s",
     "pk": "pk_%(table_name)s",
 }
-CONNECT_TIMEOUT_S = 5
-UNANSWERED_S = 15
+# A server that is there and silent would hold whoever asks for minutes, as the kernel has it (libpq, tcp(7)).
+GIVEN_UP_SOON = {"connect_timeout": 5, "tcp_user_timeout": 15_000}
 GROUP_MAX = 64
 """Questions in one round trip: more than a process has threads, so that nobody waits for a second group."""
 
@@ -64,9 +64,7 @@ class Database:
             # A lock that is not had within three seconds is a conflict to report, not to wait for.
             connect_args={
                 "options": "-c lock_timeout=3s -c statement_timeout=60s -c jit=off -c timezone=UTC",
-                # A server that is there and silent would hold a thread for minutes, as the kernel has it.
-                "connect_timeout": CONNECT_TIMEOUT_S,
-                "tcp_user_timeout": 1000 * UNANSWERED_S,
+                **GIVEN_UP_SOON,
             },
         )
         self.info = info

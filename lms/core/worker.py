@@ -18,6 +18,7 @@ from procrastinate.jobs import Job, Status
 from procrastinate.worker import Worker
 from sqlalchemy import text
 
+from lms.core.db import GIVEN_UP_SOON
 from lms.core.services import Services, Task, Ticker
 from lms.core.tenancy import WORKER_SCOPE
 
@@ -37,7 +38,8 @@ def build_queue_app(services: Services, conninfo: str) -> procrastinate.App:
     # Losing a "succeeded" in a crash only runs an idempotent job again, so the queue's own
     # bookkeeping need not wait for the disk.
     options = "-c role=anzheng_worker -c synchronous_commit=off"
-    app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=conninfo, kwargs={"options": options}))
+    asked = {"options": options, **GIVEN_UP_SOON}
+    app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=conninfo, kwargs=asked))
     for task in services.kernel.tasks.values():
         _add_task(app, services, task)
     return app
