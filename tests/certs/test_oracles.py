@@ -57,8 +57,9 @@ def drawable() -> list[str]:
     return [chr(point) for point in wide if any(font.glyph_id(point) for font in stack)]
 
 
+@cache
 def words(*, most: int, also: str = "") -> st.SearchStrategy[str]:
-    """Text of any drawable characters, common and rare ones alike."""
+    """Text of any drawable characters, common and rare ones alike. Made once: the alphabet has 90,000 of them."""
     char = st.one_of(st.sampled_from("王李张建军国安全生产"), st.sampled_from(RARE), st.sampled_from(drawable()))
     if also:
         char = st.one_of(char, st.sampled_from(also))
