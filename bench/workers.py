@@ -22,6 +22,7 @@ PEOPLE = 500
 ROUNDS = 2
 MEMORY_GROWS_MAX = 1.1
 POLLED_EVERY_S = 0.05
+MOVES_WITHIN_S = 60.0
 
 
 def two_workers(instance: Instance) -> Result:
@@ -87,12 +88,20 @@ def _on_cores(admin: psycopg.Connection[tuple[object, ...]], cores: list[int]) -
 
 
 def _progress(admin: psycopg.Connection[tuple[object, ...]], bulk_id: uuid.UUID, people: int) -> tuple[float, int]:
-    """Wait until so many of an order are done; return when that was and how many they are."""
+    """Wait until so many of an order are done; return when that was and how many they are.
+
+    Raises RuntimeError when the order stands still.
+    """
+    moved_at, before = time.perf_counter(), 0
     while True:
         row = admin.execute("select people_done from certs_bulk where id = %s", (bulk_id,)).fetchone()
-        done = int(str(row and row[0]))
+        now, done = time.perf_counter(), int(str(row and row[0]))
         if done >= people:
-            return time.perf_counter(), done
+            return now, done
+        if done > before:
+            moved_at, before = now, done
+        if now - moved_at > MOVES_WITHIN_S:
+            raise RuntimeError(f"the order has stood still at {done} people for {MOVES_WITHIN_S:.0f} s")
         time.sleep(POLLED_EVERY_S)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
@@ -27,6 +26,7 @@ from tests.certs import certificate_world as world
 from tests.certs.authorities import Authority, pem_of, serving
 from tests.certs.test_bulk import Desk, start, states, stored
 from tests.conftest import Worker
+from tests.waiting import wait_for
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
@@ -117,8 +117,7 @@ def test_an_order_is_cancelled_while_it_is_prepared(
         admin_connection.execute("lock table exams_attempt in access exclusive mode")
         cutting.start()
         waits = "select 1 from pg_locks where not granted and relation = 'exams_attempt'::regclass"
-        while cutting.is_alive() and not admin_connection.execute(waits).fetchone():
-            time.sleep(0.01)
+        wait_for("the wait", lambda: admin_connection.execute(waits).fetchone())
         assert desk.client.post(f"/regulator/bulk/{bulk_id}/cancel").status_code == 302
     cutting.join()
     assert stored(admin_connection, bulk_id) == ("cancelled", 0, 0, 0, 0, 0, 0)

@@ -6,7 +6,6 @@ import json
 import os
 import stat
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from certs.registry.commands import registry_group
 from certs.registry.outside import alone_with
 from tests.certs.published_log import entry_list, verifier_key, write_log
+from tests.waiting import wait_for
 
 KEY = Ed25519PrivateKey.generate()
 
@@ -48,8 +48,7 @@ def test_a_slow_audit_does_not_forget_what_a_faster_one_saw(short: Path, long: P
     slow = threading.Thread(target=lambda: found.append(audit(short, state)))
     with alone_with(state):
         slow.start()
-        while slow.is_alive() and not waiters(tmp_path / "state.lock"):
-            time.sleep(0.01)
+        wait_for("the wait", lambda: waiters(tmp_path / "state.lock"))
         state.write_bytes(newer.read_bytes())
     slow.join()
     assert found[0].exit_code == 1, found[0].output

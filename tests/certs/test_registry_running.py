@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from lms.core.services import Kernel
 from lms.core.storage import Storage
 from tests.certs.test_registry_published import Log
 from tests.conftest import Instance, make_instance
+from tests.waiting import wait_for
 
 SEQUENCING = "locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())"
 
@@ -73,8 +73,8 @@ def test_the_published_checkpoint_never_goes_back(log: Log, lock: str) -> None:
             beside.append(threading.Thread(target=lambda: log.run("sequence")))
             beside[0].start()
             waits = f"select 1 from pg_locks where not granted and {SEQUENCING}"
-            while beside[0].is_alive() and not admin.execute(waits).fetchone():
-                time.sleep(0.02)
+            # Where the lock was lost, nothing is waited for.
+            wait_for("its turn", lambda: not beside[0].is_alive() or admin.execute(waits).fetchone())
 
     log.add(5)
     watched = Watched(log.services.settings.storage_url, sequence_beside)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -16,6 +15,7 @@ from sqlalchemy.exc import DataError, ProgrammingError
 from lms.core.grouping import Grouped
 from lms.core.services import Services
 from tests.conftest import Admin
+from tests.waiting import wait_for
 
 
 class Doubler:
@@ -46,9 +46,7 @@ def _ask_beside(
     assert doubler.begun.wait(10)
     for number in others:
         futures[number] = pool.submit(grouped.ask, number)
-        until = time.monotonic() + 10
-        while not any(waiting.question == number for waiting in list(grouped._waiting)):
-            assert time.monotonic() < until
+        wait_for("a question", lambda number=number: number in [one.question for one in list(grouped._waiting)], 10)
     doubler.may_end.set()
     pool.shutdown()
     return lambda number: futures[number].result(0)
@@ -107,12 +105,6 @@ def test_after_a_failure_questions_are_answered_as_before(doubler: Doubler) -> N
     assert grouped.ask(4) == 8
 
 
-def _wait_until(holds: Callable[[], object]) -> None:
-    until = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < until
-
-
 def test_questions_to_the_database_share_a_transaction(services: Services, admin_connection: Admin) -> None:
     database = services.db
     held = "select 1 from pg_locks where locktype = 'advisory' and not granted and objid = 471100"
@@ -120,9 +112,9 @@ def test_questions_to_the_database_share_a_transaction(services: Services, admin
     with ThreadPoolExecutor(7) as pool:
         locked = "select pg_current_xact_id()::text from pg_advisory_xact_lock(471100)"
         first = pool.submit(database.ask, locked)
-        _wait_until(lambda: admin_connection.execute(held).fetchone())
+        wait_for("the first question", lambda: admin_connection.execute(held).fetchone(), 10)
         others = [pool.submit(database.ask, f"select pg_current_xact_id()::text || ' {n}'") for n in range(6)]
-        _wait_until(lambda: len(database._public_questions._waiting) == len(others))
+        wait_for("all questions", lambda: len(database._public_questions._waiting) == len(others), 10)
         admin_connection.execute("select pg_advisory_unlock(471100)")
         answers = [(future.result() or b"").decode().split() for future in others]
     assert [place for _, place in answers] == [str(n) for n in range(6)]

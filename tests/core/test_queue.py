@@ -9,6 +9,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -18,6 +19,7 @@ from lms.core import queue
 from lms.core.services import Services
 from lms.core.tenancy import PUBLIC_SCOPE
 from tests.conftest import Admin, Instance, Worker
+from tests.waiting import wait_for
 
 DONE: list[str] = []
 
@@ -84,27 +86,18 @@ def _start(instance: Instance) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", SLOW_WORKER], env=environment)
 
 
-def _wait_for_runs(path: object, count: int, timeout_s: float = 40) -> None:
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        try:
-            with open(str(path)) as file:  # noqa: PTH123 - polled while another process writes
-                if file.read().count("run") >= count:
-                    return
-        except FileNotFoundError:
-            pass
-        time.sleep(0.1)
-    raise AssertionError(f"the job did not run {count} times within {timeout_s} s")
+def _wait_for_runs(path: Path, count: int) -> None:
+    wait_for(f"run {count} of the job", lambda: path.exists() and path.read_text().count("run") >= count, 40)
 
 
 def test_the_job_of_a_killed_worker_runs_again(
-    instance: Instance, services: Services, tmp_path: object, admin_connection: Admin
+    instance: Instance, services: Services, tmp_path: Path, admin_connection: Admin
 ) -> None:
-    path = f"{tmp_path}/runs"
+    path = tmp_path / "runs"
     services.kernel.task("tests.slow", lambda _services, *, path: None)
     try:
         with services.db.transaction(PUBLIC_SCOPE) as session:
-            queue.enqueue(session, "tests.slow", path=path)
+            queue.enqueue(session, "tests.slow", path=str(path))
     finally:
         del services.kernel.tasks["tests.slow"]
     first = _start(instance)

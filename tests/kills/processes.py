@@ -11,8 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,17 +20,10 @@ from flask.testing import FlaskClient
 from lms.core import serve
 from lms.core.postgres import EmbeddedPostgres
 from lms.core.settings import Settings
+from tests.waiting import wait_for
 
 ROOT = Path(__file__).parents[2]
 ANSWER_WITHIN_S = 10.0
-
-
-def wait_for(what: str, found: Callable[[], bool], within_s: float = 60.0) -> None:
-    """Return when ``found`` tells yes."""
-    deadline = time.monotonic() + within_s
-    while not found():
-        assert time.monotonic() < deadline, f"{what} did not happen within {within_s} s"
-        time.sleep(0.02)
 
 
 def free_port() -> int:

@@ -34,8 +34,9 @@ from lms.core.access import Role
 from lms.core.services import Kernel
 from lms.core.tenancy import WORKER_SCOPE
 from tests.certs import certificate_world as world
-from tests.kills.processes import Browser, free_port, kill_group, kill_postgres, running, wait_for
+from tests.kills.processes import Browser, free_port, kill_group, kill_postgres, running
 from tests.kills.test_postgres_killed import Installation
+from tests.waiting import wait_for
 
 PEOPLE = int(os.environ.get("ANZHENG_SURVIVAL_PEOPLE", "80"))
 CHUNK_PEOPLE = max(5, PEOPLE // 200)

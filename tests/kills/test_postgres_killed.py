@@ -19,8 +19,9 @@ from lms.core.postgres import EmbeddedPostgres
 from lms.core.services import Kernel
 from lms.core.settings import Settings, load_secrets, load_settings
 from tests.accounts.staffing import Desk, open_desk, roster_bytes
-from tests.kills.processes import Answer, Browser, free_port, kill_postgres, running, wait_for, web_server
+from tests.kills.processes import Answer, Browser, free_port, kill_postgres, running, web_server
 from tests.rosters import roster
+from tests.waiting import wait_for
 
 ROWS = 7_000
 

@@ -22,7 +22,8 @@ from lms.core.web import AnzhengFlask
 from tests.accounts import factories
 from tests.conftest import Instance
 from tests.exams.sitting import Sitting, open_attempt
-from tests.kills.processes import Browser, free_port, kill_children, kill_group, wait_for, web_server
+from tests.kills.processes import Browser, free_port, kill_children, kill_group, web_server
+from tests.waiting import wait_for
 
 CANDIDATES = 4
 ANSWERS_AT_LEAST = 30

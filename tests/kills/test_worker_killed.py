@@ -15,7 +15,8 @@ from lms.core.services import Services
 from lms.core.tenancy import WORKER_SCOPE
 from tests.certs import certificate_world as world
 from tests.conftest import Admin, Instance
-from tests.kills.processes import running, wait_for
+from tests.kills.processes import running
+from tests.waiting import wait_for
 
 JOBS = "select count(*) from procrastinate_jobs where args->>'certificate_id' = %s and status in ('todo', 'doing')"
 LEAVES = "select count(*) from certs_leaf where certificate_id = %s"

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +30,7 @@ from media.limits import upload_limits
 from media.models import Asset, AssetState
 from tests.conftest import Instance, Worker
 from tests.media.conftest import Clip, institution, run_ffmpeg
+from tests.waiting import wait_for
 
 Upload = Callable[..., uuid.UUID]
 VTT = "WEBVTT\n\n00:00.000 --> 00:02.000\n{}\n"
@@ -235,9 +235,9 @@ def test_a_killed_run_is_done_again_and_the_lesson_is_ready_once(
     environment = os.environ | {"ANZHENG_ENV": "test", "ANZHENG_HOME": str(settings.home)}
     command = [sys.executable, "-c", KILLED, str(asset_id), settings.storage_url, instance.admin]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as process:
-        _wait_for(lambda: row_of(jobs_services, asset_id).state == AssetState.TRANSCODING)
+        wait_for("the transcoding", lambda: row_of(jobs_services, asset_id).state == AssetState.TRANSCODING)
         scratch = settings.home / "scratch" / f"media-{asset_id}"
-        _wait_for(lambda: any(scratch.rglob("seg_*.ts")))
+        wait_for("the first segment", lambda: any(scratch.rglob("seg_*.ts")))
         process.send_signal(signal.SIGKILL)
     killed = row_of(jobs_services, asset_id)
     assert (killed.state, killed.attempts) == (AssetState.TRANSCODING, 1)
@@ -252,13 +252,6 @@ def test_a_killed_run_is_done_again_and_the_lesson_is_ready_once(
             AuditRow.subject_id == str(asset_id), AuditRow.action == "media.asset.transcoded"
         )
         assert len(session.scalars(found).all()) == 1
-
-
-def _wait_for(is_true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not is_true():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_a_run_that_was_replaced_cannot_finish(
