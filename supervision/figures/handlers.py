@@ -5,7 +5,6 @@ Each handler only inserts: no counter is shared between two people's deeds, so n
 
 from __future__ import annotations
 
-import uuid
 from datetime import date, datetime
 
 from sqlalchemy.orm import Session
@@ -21,29 +20,24 @@ from supervision.figures.rules import month_of
 
 IN_FORCE = "valid"
 ISSUED_HERE = "issued"
+Counted = (
+    AttemptGraded | CertificateIssued | CertificateStatusChanged | EmploymentEnded | EmploymentsStarted
+    | EmploymentStarted | EnrolmentCancelled | EnrolmentCreated | EnterpriseRegistered | LessonCredited
+)  # fmt: skip
 
 
-def _add(
-    session: Session,
-    *,
-    tenant_id: uuid.UUID,
-    region_code: int,
-    industry_code: str | None,
-    at: date | datetime,
-    person_id: uuid.UUID | None = None,
-    enrolment_id: uuid.UUID | None = None,
-    **counts: int,
-) -> None:
+def _add(session: Session, event: Counted, at: date | datetime, **counts: int) -> None:
+    """Write down what an event adds in the month of ``at``, with the person and the enrolment if it names them."""
     names = ("due", "completed", "attempts", "passed", "certificates", "staff", "covered")
     add_row(
         session,
         Delta,
         id=ids.new_id(),
-        tenant_id=tenant_id,
-        person_id=person_id,
-        enrolment_id=enrolment_id,
-        region_code=region_code,
-        industry_code=industry_code,
+        tenant_id=event.tenant_id,
+        person_id=getattr(event, "person_id", None),
+        enrolment_id=getattr(event, "enrolment_id", None),
+        region_code=event.region_code,
+        industry_code=event.industry_code,
         month=month_of(at),
         at=clock.now(),
         **{f"d_{name}": counts.get(name, 0) for name in names},
@@ -52,136 +46,55 @@ def _add(
 
 def count_enterprise(session: Session, event: EnterpriseRegistered) -> None:
     """Let the next fold look at a new enterprise; nothing has happened there yet."""
-    _add(
-        session,
-        tenant_id=event.tenant_id,
-        region_code=event.region_code,
-        industry_code=event.industry_code,
-        at=clock.now(),
-    )
+    _add(session, event, clock.now())
 
 
 def count_hiring(session: Session, event: EmploymentStarted) -> None:
     """One more on the staff."""
-    _add(
-        session,
-        tenant_id=event.tenant_id,
-        region_code=event.region_code,
-        industry_code=event.industry_code,
-        at=clock.now(),
-        person_id=event.person_id,
-        staff=1,
-    )
+    _add(session, event, clock.now(), staff=1)
 
 
 def count_hirings(session: Session, event: EmploymentsStarted) -> None:
     """A chunk of an import."""
-    _add(
-        session,
-        tenant_id=event.tenant_id,
-        region_code=event.region_code,
-        industry_code=event.industry_code,
-        at=clock.now(),
-        staff=event.count,
-    )
+    _add(session, event, clock.now(), staff=event.count)
 
 
 def count_leaving(session: Session, event: EmploymentEnded) -> None:
     """One less on the staff."""
-    _add(
-        session,
-        tenant_id=event.tenant_id,
-        region_code=event.region_code,
-        industry_code=event.industry_code,
-        at=clock.now(),
-        person_id=event.person_id,
-        staff=-1,
-    )
+    _add(session, event, clock.now(), staff=-1)
 
 
 def count_enrolment(session: Session, event: EnrolmentCreated) -> None:
     """Due in the month of its deadline, from assignment on."""
-    _add(
-        session,
-        tenant_id=event.tenant_id,
-        region_code=event.region_code,
-        industry_code=event.industry_code,
-        at=event.due_on,
-        person_id=event.person_id,
-        enrolment_id=event.enrolment_id,
-        due=1,
-    )
+    _add(session, event, event.due_on, due=1)
 
 
 def count_cancellation(session: Session, event: EnrolmentCancelled) -> None:
     """No longer due."""
-    _add(
-        session,
-        tenant_id=event.tenant_id,
-        region_code=event.region_code,
-        industry_code=event.industry_code,
-        at=event.due_on,
-        person_id=event.person_id,
-        enrolment_id=event.enrolment_id,
-        due=-1,
-    )
+    _add(session, event, event.due_on, due=-1)
 
 
 def count_credit(session: Session, event: LessonCredited) -> None:
     """A person who has been credited something is covered; the fold counts each of them once."""
-    if not event.first:
-        return
-    _add(
-        session,
-        tenant_id=event.tenant_id,
-        region_code=event.region_code,
-        industry_code=event.industry_code,
-        at=event.on,
-        person_id=event.person_id,
-        enrolment_id=event.enrolment_id,
-        covered=1,
-    )
+    if event.first:
+        _add(session, event, event.on, covered=1)
 
 
 def count_attempt(session: Session, event: AttemptGraded) -> None:
     """Attempts count in the month of grading, completion in the month of the deadline."""
-    common = {
-        "tenant_id": event.tenant_id,
-        "region_code": event.region_code,
-        "industry_code": event.industry_code,
-        "person_id": event.person_id,
-        "enrolment_id": event.enrolment_id,
-    }
-    _add(session, at=event.at, attempts=1, passed=int(event.passed), **common)  # type: ignore[arg-type]  # a mixed dict
+    _add(session, event, event.at, attempts=1, passed=int(event.passed))
     if event.passed:
-        _add(session, at=event.due_on or event.at, completed=1, **common)  # type: ignore[arg-type]  # a mixed dict
+        _add(session, event, event.due_on or event.at, completed=1)
 
 
 def count_certificate(session: Session, event: CertificateIssued) -> None:
     """One more certificate in the month of its issue. What others issued is imported, no fruit of training here."""
-    if event.origin != ISSUED_HERE:
-        return
-    _add(
-        session,
-        tenant_id=event.tenant_id,
-        region_code=event.region_code,
-        industry_code=event.industry_code,
-        at=event.at,
-        person_id=event.person_id,
-        certificates=1,
-    )
+    if event.origin == ISSUED_HERE:
+        _add(session, event, event.at, certificates=1)
 
 
 def count_status_change(session: Session, event: CertificateStatusChanged) -> None:
     """One less when a certificate is withdrawn, one more when it is in force again."""
     movement = int(event.new_status == IN_FORCE) - int(event.old_status == IN_FORCE)
     if movement and event.origin == ISSUED_HERE:
-        _add(
-            session,
-            tenant_id=event.tenant_id,
-            region_code=event.region_code,
-            industry_code=event.industry_code,
-            at=event.at,
-            person_id=event.person_id,
-            certificates=movement,
-        )
+        _add(session, event, event.at, certificates=movement)
