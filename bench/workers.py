@@ -53,11 +53,7 @@ def _rate(instance: Instance, workers: int) -> float:
 
 def _order(instance: Instance, admin: psycopg.Connection[tuple[object, ...]]) -> uuid.UUID:
     """Let people of a county without any exam pass, lose the jobs of their certificates, and order them all."""
-    row = admin.execute(
-        "select code from accounts_region r where code % 100 <> 0"
-        " and not exists (select 1 from exams_attempt a where a.region_code = r.code) order by random() limit 1"
-    ).fetchone()
-    region_code = int(str(row and row[0]))
+    region_code = world.untouched_county(admin, "exams_attempt")
     tenant_id = world.make_enterprise(instance.jobs, region_code=region_code)
     for _ in range(PEOPLE):
         world.pass_exam(instance.jobs, world.make_learner(instance.jobs, tenant_id))

@@ -206,7 +206,7 @@ def test_killed_in_the_middle_and_run_again_it_brings_each_row_exactly_once(
     import_id = desk.upload(roster_bytes(tmp_path, rows))
     queue_worker.drain()
     desk.act(import_id, "confirm")
-    run_to_its_death(instance.settings, "tests.import_and_die", "rosters", import_id, 3)
+    run_to_its_death(instance.settings, "tests.run_and_die", "rosters", import_id, 3)
     # The first commit is of reading where to begin, the second of the first chunk.
     row = desk.import_row(import_id)
     assert (row.state, row.chunks_done, len(desk.employments())) == ("importing", 1, limits().chunk_rows)

@@ -80,12 +80,7 @@ def certified(jobs: Services, tenant_id: uuid.UUID) -> world.Learner:
 
 def open_desk(app: AnzhengFlask, jobs_services: Services, queue_worker: Worker, admin_connection: Admin) -> Desk:
     """Let three be certified in a county where nobody was, one elsewhere, and sign an official in."""
-    row = admin_connection.execute(
-        "select r.code from accounts_region r where r.code % 100 <> 0 and not exists"
-        " (select 1 from certs_certificate c where c.region_code = r.code) order by random() limit 1"
-    ).fetchone()
-    assert row
-    region_code = int(str(row[0]))
+    region_code = world.untouched_county(admin_connection, "certs_certificate")
     department = world.make_department(jobs_services, region_code=region_code)
     person = world.make_official(jobs_services, department)
     tenant_id = world.make_enterprise(jobs_services, region_code=region_code)

@@ -32,7 +32,7 @@ from lms.core.tenancy import ALL, AUTH_SCOPE, WORKER_SCOPE, Scope, ScopeRole
 from lms.core.web import SESSION_COOKIE_KEY, AnzhengFlask
 from lms.courses.catalogue.models import Programme
 from lms.courses.learning.models import Enrolment
-from tests.conftest import Worker
+from tests.conftest import Admin, Worker
 
 PROGRAMME = "chem-safety-manager-junior"
 SCHEME = "chem-safety-manager-junior"
@@ -84,6 +84,16 @@ def make_enterprise(services: Services, *, region_code: int = COUNTY, industry_c
             licence_valid_until=date(2028, 5, 31),
         )
         return accounts.register_enterprise(session, SYSTEM, new)
+
+
+def untouched_county(connection: Admin, table: str) -> int:
+    """Return the code of a county that no row of ``table`` is of."""
+    row = connection.execute(
+        f"select r.code from accounts_region r where r.code % 100 <> 0 and not exists"
+        f" (select 1 from {table} t where t.region_code = r.code) order by random() limit 1"
+    ).fetchone()
+    assert row
+    return int(str(row[0]))
 
 
 def make_department(services: Services, *, region_code: int = COUNTY, **scope: Any) -> uuid.UUID:

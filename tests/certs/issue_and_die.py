@@ -10,19 +10,12 @@ import os
 import signal
 import sys
 
-from sqlalchemy import event
-from sqlalchemy.orm import Session
-
 from certs.issue import tasks
 from lms.app import build_kernel
 from lms.core import bootstrap
 from lms.core.settings import load_settings
 from lms.core.storage import Storage
-
-
-def die(*_ignored: object) -> None:
-    """Leave without a word, as in a power cut."""
-    os.kill(os.getpid(), signal.SIGKILL)
+from tests.run_and_die import die_at_commit
 
 
 class DyingStorage(Storage):
@@ -30,7 +23,7 @@ class DyingStorage(Storage):
 
     def put_once(self, key: str, data: bytes) -> bool:
         super().put_once(key, data)
-        die()
+        os.kill(os.getpid(), signal.SIGKILL)
         return True
 
 
@@ -41,15 +34,7 @@ def main(person_id: str, certificate_id: str, moment: str) -> None:
         services = dataclasses.replace(services, storage=DyingStorage(settings.storage_url))
     else:
         # The first commit ends the reading; the second would have made the certificate.
-        commits: list[int] = []
-
-        def on_commit(session: Session) -> None:
-            commits.append(1)
-            if len(commits) == 2:
-                session.flush()
-                die()
-
-        event.listen(Session, "before_commit", on_commit)
+        die_at_commit(2)
     tasks.issue(services, person_id=person_id, certificate_id=certificate_id)
 
 

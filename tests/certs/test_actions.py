@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
-import subprocess
-import sys
 import uuid
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -27,10 +22,10 @@ from lms.core.web import AnzhengFlask
 from tests.certs import certificate_world as world
 from tests.certs.actions_desk import REASON, Desk, open_desk, sheet
 from tests.conftest import Admin, Instance, Worker
+from tests.kills.processes import run_to_its_death
 from tests.supervision.province import counted_statements
 
 REVOKE = {"code": "revoke_lending", "reason": "出租证书给他人使用"}
-ROOT = Path(__file__).parents[2]
 NOBODY = uuid.UUID("0190a000-0000-7000-8000-000000000000")
 
 
@@ -166,17 +161,7 @@ def test_an_order_killed_half_way_ends_as_if_it_had_not_been(
 ) -> None:
     answer = desk.order(kind, [one.id for one in desk.mine], **form)
     action_id = uuid.UUID(answer.location.rsplit("/", 1)[1])
-    settings = instance.settings
-    environment = {
-        **os.environ,
-        "ANZHENG_ENV": "test",
-        "ANZHENG_HOME": str(settings.home),
-        "ANZHENG_STORAGE_URL": settings.storage_url,
-        "DATABASE_URL": instance.admin,
-    }
-    command = [sys.executable, "-m", "tests.certs.act_and_die", str(action_id), str(fatal)]
-    died = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    assert died.returncode == -signal.SIGKILL, died.stderr
+    run_to_its_death(instance.settings, "tests.run_and_die", "action", action_id, fatal)
     assert ("open", "") in desk.items(action_id).values()
     desk.settled(answer)
     assert set(desk.items(action_id).values()) == {("done", "")}

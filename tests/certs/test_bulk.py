@@ -8,7 +8,6 @@ import uuid
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-import psycopg
 import pytest
 from flask.testing import FlaskClient
 from python_calamine import CalamineWorkbook
@@ -20,7 +19,7 @@ from lms.core.services import Services
 from lms.core.tenancy import WORKER_SCOPE
 from lms.core.web import AnzhengFlask
 from tests.certs import certificate_world as world
-from tests.conftest import Worker
+from tests.conftest import Admin, Worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,24 +44,23 @@ def queue_worker(jobs_services: Services) -> Worker:
 
 
 @pytest.fixture
-def desk(app: AnzhengFlask, jobs_services: Services, admin_connection: psycopg.Connection[tuple[object, ...]]) -> Desk:
-    """Seven people passed, and the jobs that would issue to each of them were lost."""
-    row = admin_connection.execute(
-        "select r.code from accounts_region r where r.code % 100 <> 0 and not exists"
-        " (select 1 from exams_attempt a where a.region_code = r.code) order by random() limit 1"
-    ).fetchone()
-    assert row
-    region_code = int(str(row[0]))
+def desk(app: AnzhengFlask, jobs_services: Services, admin_connection: Admin) -> Desk:
+    return open_desk(app, jobs_services, admin_connection, people=7)
+
+
+def open_desk(app: AnzhengFlask, jobs_services: Services, admin_connection: Admin, people: int) -> Desk:
+    """Let people pass, lose the jobs that would issue to each of them, and sign an official in."""
+    region_code = world.untouched_county(admin_connection, "exams_attempt")
     department = world.make_department(jobs_services, region_code=region_code)
     official = world.make_official(jobs_services, department)
     tenant_id = world.make_enterprise(jobs_services, region_code=region_code)
-    people = [world.make_learner(jobs_services, tenant_id) for _ in range(7)]
-    for one in people:
+    learners = [world.make_learner(jobs_services, tenant_id) for _ in range(people)]
+    for one in learners:
         world.pass_exam(jobs_services, one)
         admin_connection.execute(
             "delete from procrastinate_jobs where args->'payload'->>'person_id' = %s", (str(one.person_id),)
         )
-    return Desk(world.client_for(app, jobs_services, official, department, Role.REGULATOR), region_code, people)
+    return Desk(world.client_for(app, jobs_services, official, department, Role.REGULATOR), region_code, learners)
 
 
 def start(desk: Desk) -> uuid.UUID:
@@ -71,7 +69,7 @@ def start(desk: Desk) -> uuid.UUID:
     return uuid.UUID(answer.location.rsplit("/", 1)[1])
 
 
-def stored(connection: psycopg.Connection[tuple[object, ...]], bulk_id: uuid.UUID) -> tuple[object, ...]:
+def stored(connection: Admin, bulk_id: uuid.UUID) -> tuple[object, ...]:
     row = connection.execute(
         "select state, people, people_done, issued, failed, chunks, chunks_done from certs_bulk where id = %s",
         (bulk_id,),
@@ -84,11 +82,8 @@ def states(services: Services, desk: Desk) -> list[list[str]]:
     return [[row.state for row in world.certificate_rows(services, one.person_id)] for one in desk.people]
 
 
-Connection = psycopg.Connection[tuple[object, ...]]
-
-
 def test_an_order_issues_what_is_due_once(
-    desk: Desk, jobs_services: Services, queue_worker: Worker, admin_connection: Connection
+    desk: Desk, jobs_services: Services, queue_worker: Worker, admin_connection: Admin
 ) -> None:
     bulk_id = start(desk)
     assert "准备中" in desk.client.get(f"/regulator/bulk/{bulk_id}").text
@@ -105,7 +100,7 @@ def test_an_order_issues_what_is_due_once(
 
 
 def test_a_paused_order_stands_still_and_resumes_where_it_was(
-    desk: Desk, jobs_services: Services, queue_worker: Worker, admin_connection: Connection
+    desk: Desk, jobs_services: Services, queue_worker: Worker, admin_connection: Admin
 ) -> None:
     bulk_id = start(desk)
     bulk.start(jobs_services, bulk_id)
@@ -125,7 +120,7 @@ def test_a_paused_order_stands_still_and_resumes_where_it_was(
 
 
 def test_a_cancelled_order_issues_nothing_more_and_frees_the_scheme(
-    desk: Desk, jobs_services: Services, queue_worker: Worker, admin_connection: Connection
+    desk: Desk, jobs_services: Services, queue_worker: Worker, admin_connection: Admin
 ) -> None:
     bulk_id = start(desk)
     refused = desk.client.post("/regulator/bulk", data={"scheme": world.SCHEME})
@@ -140,7 +135,7 @@ def test_a_cancelled_order_issues_nothing_more_and_frees_the_scheme(
     start(desk)
 
 
-def test_a_chunk_that_runs_twice_counts_once(desk: Desk, jobs_services: Services, admin_connection: Connection) -> None:
+def test_a_chunk_that_runs_twice_counts_once(desk: Desk, jobs_services: Services, admin_connection: Admin) -> None:
     bulk_id = start(desk)
     bulk.start(jobs_services, bulk_id)
     for _ in range(2):
@@ -151,7 +146,7 @@ def test_a_chunk_that_runs_twice_counts_once(desk: Desk, jobs_services: Services
 
 
 def test_an_order_whose_jobs_were_lost_goes_on(
-    desk: Desk, jobs_services: Services, queue_worker: Worker, admin_connection: Connection
+    desk: Desk, jobs_services: Services, queue_worker: Worker, admin_connection: Admin
 ) -> None:
     bulk_id = start(desk)
     bulk.start(jobs_services, bulk_id)
@@ -166,7 +161,7 @@ def test_an_order_whose_jobs_were_lost_goes_on(
 
 
 def test_a_name_that_no_font_draws_fails_alone(
-    desk: Desk, jobs_services: Services, queue_worker: Worker, admin_connection: Connection
+    desk: Desk, jobs_services: Services, queue_worker: Worker, admin_connection: Admin
 ) -> None:
     unlucky = desk.people[4].person_id
     admin_connection.execute("update accounts_person set name = %s where id = %s", ("王\U000323b0", unlucky))
@@ -178,7 +173,7 @@ def test_a_name_that_no_font_draws_fails_alone(
 
 
 def test_another_department_sees_nothing_of_it_and_issues_nothing_there(
-    app: AnzhengFlask, desk: Desk, jobs_services: Services, queue_worker: Worker, admin_connection: Connection
+    app: AnzhengFlask, desk: Desk, jobs_services: Services, queue_worker: Worker, admin_connection: Admin
 ) -> None:
     bulk_id = start(desk)
     elsewhere = world.make_department(jobs_services, region_code=world.OTHER_COUNTY)

@@ -8,14 +8,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import psycopg
 import pytest
 from sqlalchemy import select
 
 from certs.adapters.stamping import StampError
 from certs.issue import bulk_tasks
 from certs.issue.operations import mark_failed
-from lms.core.access import SYSTEM, Role
+from lms.core.access import SYSTEM
 from lms.core.audit import AuditRow
 from lms.core.services import Services
 from lms.core.settings import SigningSettings
@@ -24,32 +23,14 @@ from lms.core.tenancy import WORKER_SCOPE
 from lms.core.web import AnzhengFlask
 from tests.certs import certificate_world as world
 from tests.certs.authorities import Authority, pem_of, serving
-from tests.certs.test_bulk import Desk, start, states, stored
-from tests.conftest import Worker
+from tests.certs.test_bulk import Desk, open_desk, start, states, stored
+from tests.conftest import Admin, Worker
 from tests.waiting import wait_for
-
-Connection = psycopg.Connection[tuple[object, ...]]
 
 
 @pytest.fixture
-def desk(app: AnzhengFlask, jobs_services: Services, admin_connection: Connection) -> Desk:
-    """Three people passed in a county of the test's own, and the jobs that would issue to them were lost."""
-    row = admin_connection.execute(
-        "select r.code from accounts_region r where r.code % 100 <> 0 and not exists"
-        " (select 1 from exams_attempt a where a.region_code = r.code) order by random() limit 1"
-    ).fetchone()
-    assert row
-    region_code = int(str(row[0]))
-    department = world.make_department(jobs_services, region_code=region_code)
-    official = world.make_official(jobs_services, department)
-    tenant_id = world.make_enterprise(jobs_services, region_code=region_code)
-    people = [world.make_learner(jobs_services, tenant_id) for _ in range(3)]
-    for one in people:
-        world.pass_exam(jobs_services, one)
-        admin_connection.execute(
-            "delete from procrastinate_jobs where args->'payload'->>'person_id' = %s", (str(one.person_id),)
-        )
-    return Desk(world.client_for(app, jobs_services, official, department, Role.REGULATOR), region_code, people)
+def desk(app: AnzhengFlask, jobs_services: Services, admin_connection: Admin) -> Desk:
+    return open_desk(app, jobs_services, admin_connection, people=3)
 
 
 def actions_about(services: Services, subject_id: uuid.UUID) -> Sequence[str]:
@@ -109,7 +90,7 @@ def test_a_timestamp_service_that_fails_leaves_no_files_behind(
 
 
 def test_an_order_is_cancelled_while_it_is_prepared(
-    desk: Desk, jobs_services: Services, admin_connection: Connection
+    desk: Desk, jobs_services: Services, admin_connection: Admin
 ) -> None:
     bulk_id = start(desk)
     cutting = threading.Thread(target=lambda: bulk_tasks.start(jobs_services, bulk_id=str(bulk_id)))
@@ -126,7 +107,7 @@ def test_an_order_is_cancelled_while_it_is_prepared(
 
 
 def test_one_bad_entry_fails_alone_and_says_why(
-    desk: Desk, jobs_services: Services, queue_worker: Worker, admin_connection: Connection
+    desk: Desk, jobs_services: Services, queue_worker: Worker, admin_connection: Admin
 ) -> None:
     early = desk.people[1].person_id
     admin_connection.execute(

@@ -79,7 +79,7 @@ def test_killed_in_the_middle_and_run_again_each_row_is_entered_exactly_once(
     queue_worker.drain()
     desk.act(import_id, "confirm")
     # The first commit is of reading where to begin, the second of the first chunk.
-    run_to_its_death(instance.settings, "tests.import_and_die", "certificates", import_id, 3)
+    run_to_its_death(instance.settings, "tests.run_and_die", "certificates", import_id, 3)
     row = desk.import_row(import_id)
     assert (row.state, row.chunks_done, len(desk.certificates(import_id))) == ("importing", 1, limits().chunk_rows)
     queue_worker.drain()
