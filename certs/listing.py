@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import replace
-from urllib.parse import urlencode
 
-from flask import render_template, request, url_for
+from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
 from certs import queries
@@ -18,7 +17,6 @@ from certs.status.standing import concerns_of_staff
 from lms.core import clock, web
 from lms.core.i18n import gettext as _
 from lms.core.i18n import in_language
-from lms.core.paging import Page
 
 SHOWN_FILTERS = (
     *(Shown.VALID, Shown.EXPIRING, Shown.EXPIRED),
@@ -54,14 +52,10 @@ def kept_filters() -> dict[str, str]:
     return {key: request.args[key] for key in FILTERS if request.args.get(key)}
 
 
-def list_page(wanted: Filter, endpoint: str, template: str) -> ResponseReturnValue:
+def list_page(wanted: Filter, template: str) -> ResponseReturnValue:
     """Show one page of a list; every certificate on it counts as read."""
-    found = queries.certificate_page(
+    page = queries.certificate_page(
         web.db(), wanted, clock.today(web.services().settings.timezone), request.args.get("cursor")
-    )
-    kept = kept_filters()
-    page: Page[queries.CertificateView] = replace(
-        found, url=lambda cursor: f"{url_for(endpoint)}?{urlencode({**kept, 'cursor': cursor or ''})}"
     )
     for item in page.items:
         web.note_personal_read("certificate", item.certificate_id)
@@ -69,8 +63,7 @@ def list_page(wanted: Filter, endpoint: str, template: str) -> ResponseReturnVal
         template,
         page=page,
         wanted=wanted,
-        kept=urlencode(kept),
-        filters=kept,
+        filters=kept_filters(),
         concerns_of=concerns_of_staff(web.db(), page.items) if wanted.employer_id else {},
         labels=LABELS,
         tones=TONES,

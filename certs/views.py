@@ -202,7 +202,7 @@ def _file(row: Certificate) -> ResponseReturnValue:
 @web.requires(P.READ_STAFF)
 def staff_list() -> ResponseReturnValue:
     """List the certificates of the enterprise's present staff."""
-    return list_page(wanted_of_staff(), ".staff_list", "certs/staff_list.html")
+    return list_page(wanted_of_staff(), "certs/staff_list.html")
 
 
 @blueprint.post("/tenant/certificates/export")
@@ -243,7 +243,7 @@ def staff_photo(certificate_id: uuid.UUID) -> ResponseReturnValue:
 @web.requires(P.SUPERVISE)
 def regulator_list() -> ResponseReturnValue:
     """List the certificates in the regulator's scope."""
-    return list_page(wanted_of_regulator(), ".regulator_list", "certs/regulator_list.html")
+    return list_page(wanted_of_regulator(), "certs/regulator_list.html")
 
 
 @blueprint.post("/regulator/certificates/export")

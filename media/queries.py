@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -87,11 +87,6 @@ def list_assets(session: Session, actor: Actor, *, q: str, state: str, cursor: s
         total=total,
     )
     return page.map(_row)
-
-
-def with_address(page: Page[AssetRow], address: str) -> Page[AssetRow]:
-    """Let the pager keep the filters that stand in ``address``."""
-    return replace(page, url=lambda cursor: f"{address}&cursor={cursor or ''}")
 
 
 def detail(session: Session, actor: Actor, asset_id: uuid.UUID) -> AssetDetail:

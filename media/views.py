@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 import uuid
 from pathlib import Path
-from urllib.parse import urlencode
 
 from flask import Blueprint, flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -31,8 +30,7 @@ def asset_list() -> ResponseReturnValue:
     """List the tenant's videos."""
     q, state = request.args.get("q", "").strip()[:100], request.args.get("state", "")
     page = queries.list_assets(web.db(), web.actor(), q=q, state=state, cursor=request.args.get("cursor"))
-    address = "?" + urlencode({"q": q, "state": state})
-    return render_template("media/asset_list.html", page=queries.with_address(page, address), q=q, state=state)
+    return render_template("media/asset_list.html", page=page, q=q, state=state)
 
 
 @blueprint.get("/assets/new")

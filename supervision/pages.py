@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import date
-from urllib.parse import urlencode
 
 from flask import Blueprint, request
 
@@ -39,10 +38,3 @@ def chosen_month() -> date | None:
     if not MONTH.fullmatch(value) or value.startswith("0000"):
         raise BadMonth
     return date(int(value[:4]), int(value[5:]), 1)
-
-
-def address(path: str, **changes: str | None) -> str:
-    """Return ``path`` with the present query, changed; None and empty values fall away."""
-    kept = {**request.args.to_dict(), **changes}
-    query = urlencode({key: value for key, value in kept.items() if value})
-    return f"{path}?{query}" if query else path

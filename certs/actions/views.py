@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import replace
 from urllib.parse import urlencode
 
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
@@ -136,15 +135,12 @@ def order() -> ResponseReturnValue:
 def action_list() -> ResponseReturnValue:
     """List what the department has done to many certificates at once."""
     kind, state = _list_filter()
-    kept = {key: value for key, value in (("kind", kind), ("state", state)) if value}
     page = queries.action_page(web.db(), kind, state, request.args.get("cursor"))
-    page = replace(page, url=lambda cursor: f"{url_for('.action_list')}?{urlencode({**kept, 'cursor': cursor or ''})}")
     return render_template(
         "certs/actions.html",
         page=page,
         kind=kind,
         state=state,
-        kept=urlencode(kept),
         texts=texts,
         kind_filters=[("", _("全部事项")), *((one.value, name) for one, name in texts.KINDS.items())],
         state_filters=[("", _("全部状态")), *((code, name) for code, (name, _tone) in texts.STATES.items())],
@@ -173,8 +169,6 @@ def one(action_id: uuid.UUID) -> ResponseReturnValue:
     row = access_action(session, action_id)
     state = _item_state()
     page = queries.item_page(session, row, state, request.args.get("cursor"))
-    here = url_for(".one", action_id=action_id)
-    page = replace(page, url=lambda cursor: f"{here}?{urlencode({'state': state, 'cursor': cursor or ''})}#items")
     for _item, certificate in page.items:
         if certificate is not None:
             web.note_personal_read("certificate", certificate.id)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import replace
-from urllib.parse import urlencode
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -57,10 +55,8 @@ def _schemes() -> dict[str, str]:
 
 def _start_page(refusal: str = "", status: int = 200) -> ResponseReturnValue:
     q, state = request.args.get("q", "").strip()[:60], request.args.get("state", "")
-    kept = {key: value for key, value in (("q", q), ("state", state)) if value}
     with web.transaction(read_only=True) as session:
         page = queries.import_page(session, _tenant_id(), q, state, request.args.get("cursor"))
-        page = replace(page, url=lambda cursor: f"{url_for('.start')}?{urlencode({**kept, 'cursor': cursor or ''})}")
         shown = render_template(
             "certs/imports.html",
             page=page,
@@ -70,7 +66,6 @@ def _start_page(refusal: str = "", status: int = 200) -> ResponseReturnValue:
             state_filters=[("", _("全部状态")), *((code, text) for code, (text, _tone) in texts.STATE_TEXTS.items())],
             q=q,
             state=state,
-            kept=urlencode(kept),
             limits=limits(),
         )
     return shown, status
@@ -162,7 +157,7 @@ def _page(import_id: uuid.UUID, refusal: str = "") -> str:
     preview = first_good_rows(session, EARLIER_CERTIFICATES, found)
     if preview:
         web.note_personal_read("import", import_id, fields=["name", "id_number_masked"])
-    shown = pages.shown(session, EARLIER_CERTIFICATES, found, url_for(".one", import_id=import_id))
+    shown = pages.shown(session, EARLIER_CERTIFICATES, found)
     return render_template(
         "certs/import.html",
         **shown | ({"refusal": refusal} if refusal else {}),

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import asdict, replace
-from urllib.parse import urlencode
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -30,14 +28,11 @@ def _schemes() -> dict[str, str]:
 def bulk_list() -> ResponseReturnValue:
     """List the department's orders."""
     wanted, schemes = _wanted(), _schemes()
-    kept = {key: value for key, value in asdict(wanted).items() if value}
     page = bulk_page(web.db(), wanted, request.args.get("cursor"))
-    page = replace(page, url=lambda cursor: f"{url_for('.bulk_list')}?{urlencode({**kept, 'cursor': cursor or ''})}")
     return render_template(
         "certs/bulk_list.html",
         page=page,
         wanted=wanted,
-        kept=urlencode(kept),
         schemes=schemes,
         states=BULK_STATES,
         scheme_filters=[("", _("全部类型")), *schemes.items()],

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import replace
-from urllib.parse import urlencode
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -46,14 +44,11 @@ def draft_list() -> ResponseReturnValue:
     """List the department's drafts, the newest first."""
     wanted = _filter()
     page = queries.draft_page(web.db(), wanted, request.args.get("cursor"))
-    kept = {key: value for key, value in request.args.items() if key != "cursor"}
-    page = replace(page, url=lambda cursor: f"{url_for('.draft_list')}?{urlencode({**kept, 'cursor': cursor or ''})}")
     states = {"alive": _("未办结"), **{key: wording.DRAFT_STATES[key][0] for key in STATES[1:]}}
     return render_template(
         "certs/drafts/list.html",
         page=page,
         wanted=wanted,
-        kept=urlencode(kept),
         words=wording,
         kind_filters=[("", _("全部种类")), *wording.DRAFT_KINDS.items()],
         state_filters=[("", _("全部状态")), *states.items()],

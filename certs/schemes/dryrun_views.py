@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import replace
 from datetime import date
 from typing import Any
-from urllib.parse import urlencode
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -63,12 +61,8 @@ def eligible(code: str) -> ResponseReturnValue:
     judged_by = tasks.judged_by(web.db(), asked, _today())
     target = tasks.target_of(web.db(), asked, _today())
     run = dryrun.dry_run(web.db(), target, _today(), outcome=asked["outcome"], after=_after())
-    here = url_for(".eligible", code=code)
-    kept = {key: value for key, value in request.args.items() if key != "cursor"}
     following = str(run.next_after) if run.next_after else None
-    first = "" if request.args.get("cursor") else None
-    page: Page[Any] = Page([(one, wording.because(one.decision)) for one in run.people], following, first)
-    page = replace(page, url=lambda cursor: f"{here}?{urlencode({**kept, **({'cursor': cursor} if cursor else {})})}")
+    page: Page[Any] = Page([(one, wording.because(one.decision)) for one in run.people], following, None)
     for one in run.people:
         web.note_personal_read("person", one.enrolment.person_id)
     return render_template(
@@ -78,7 +72,6 @@ def eligible(code: str) -> ResponseReturnValue:
         asked=asked,
         target=target,
         limit=dryrun.SHOWN_PEOPLE_MAX,
-        kept=urlencode(kept),
         scheme=judged_by,
         is_to_come=judged_by.effective_from > _today(),
         names=wording.OUTCOMES,

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import replace
 from typing import Any
-from urllib.parse import urlencode
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -41,17 +39,11 @@ def _filter() -> queries.TemplateFilter:
 def template_list() -> ResponseReturnValue:
     """List the certificate pages, each in its newest version."""
     wanted = _filter()
-    found = queries.template_page(web.db(), wanted, request.args.get("cursor"))
-    kept = {key: value for key, value in request.args.items() if key != "cursor"}
-    page = replace(
-        found.map(lambda row: (row, templates.spec_of(row.spec))),
-        url=lambda cursor: f"{url_for('.template_list')}?{urlencode({**kept, 'cursor': cursor or ''})}",
-    )
+    page = queries.template_page(web.db(), wanted, request.args.get("cursor"))
     return render_template(
         "certs/templates/list.html",
-        page=page,
+        page=page.map(lambda row: (row, templates.spec_of(row.spec))),
         wanted=wanted,
-        kept=urlencode(kept),
         palettes=PALETTES,
         colours=COLOURS,
         row_names=ROWS,

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 from datetime import date
-from urllib.parse import urlencode
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -52,13 +50,10 @@ def scheme_list() -> ResponseReturnValue:
     """List the certificate types of the scope, each in its newest version."""
     wanted = _filter()
     page = queries.scheme_page(web.db(), wanted, request.args.get("cursor"))
-    kept = {key: value for key, value in request.args.items() if key != "cursor"}
-    page = replace(page, url=lambda cursor: f"{url_for('.scheme_list')}?{urlencode({**kept, 'cursor': cursor or ''})}")
     return render_template(
         "certs/schemes/list.html",
         page=page,
         wanted=wanted,
-        kept=urlencode(kept),
         today=_today(),
         classes=CLASSES,
         class_filters=[("", _("全部等级")), *CLASSES.items()],

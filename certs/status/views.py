@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlencode
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -50,9 +49,6 @@ def case_list(what: str) -> ResponseReturnValue:
     """List the cases of one kind in the scope."""
     wanted = _wanted(what)
     page = queries.case_page(web.db(), wanted, request.args.get("cursor"))
-    kept = {key: value for key, value in request.args.items() if key != "cursor"}
-    here = url_for(".case_list", what=what)
-    page = replace(page, url=lambda cursor: f"{here}?{urlencode({**kept, 'cursor': cursor or ''})}")
     for _case, certificate in page.items:
         web.note_personal_read("certificate", certificate.id)
     return render_template(
@@ -60,7 +56,6 @@ def case_list(what: str) -> ResponseReturnValue:
         what=what,
         page=page,
         wanted=wanted,
-        kept=urlencode(kept),
         labels=labels,
         tabs=_tabs(what, wanted),
         today=clock.today(web.services().settings.timezone),

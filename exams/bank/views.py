@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import replace
-from urllib.parse import urlencode
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -59,10 +57,6 @@ def question_list() -> ResponseReturnValue:
         return render_template("exams_bank/none.html")
     wanted = _wanted(bank)
     page = queries.question_page(web.db(), wanted, request.args.get("cursor"))
-    kept = {key: value for key, value in request.args.items() if key != "cursor"}
-    page = replace(
-        page, url=lambda cursor: f"{url_for('.question_list')}?{urlencode({**kept, 'cursor': cursor or ''})}"
-    )
     return render_template(
         "exams_bank/list.html",
         bank=bank,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import uuid
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from flask import Response, request, url_for
 
@@ -32,6 +32,13 @@ def local_path(target: str | None) -> str | None:
 def from_here() -> str:
     """Return what an address takes at its end so that its page leads back here: to this list, filters and all."""
     return f"?{BACK}={quote(request.full_path.rstrip('?'), safe='/')}" if request.query_string else ""
+
+
+def with_filters(path: str = "", **changes: str | None) -> str:
+    """Return ``path``, else the present one, with the present query, changed; None and the mark of a page fall away."""
+    query = {**request.args.to_dict(), "cursor": None, **changes}
+    kept = urlencode({key: value for key, value in query.items() if value is not None})
+    return f"{path or request.path}?{kept}" if kept else path or request.path
 
 
 def back_to(list_address: str) -> str:

@@ -20,7 +20,7 @@ from werkzeug.exceptions import HTTPException
 from whitenoise import WhiteNoise
 
 from lms.core import frame, i18n, jobs, notify, web
-from lms.core.addresses import Addresses, back_to, from_here, keep_query, local_path
+from lms.core.addresses import Addresses, back_to, from_here, keep_query, local_path, with_filters
 from lms.core.errors import Conflict, DomainError, NotFound, Unauthenticated
 from lms.core.i18n import gettext as _
 from lms.core.storage import ObjectMissing
@@ -242,6 +242,7 @@ def install(app: Flask) -> None:
         url_for=Addresses(),
         from_here=from_here,
         back_to=back_to,
+        with_filters=with_filters,
         slot=_slot,
         can=lambda permission: web.actor().can(permission),
         languages=i18n.LANGUAGES,

@@ -37,11 +37,10 @@ class Page(Generic[T]):
     next_cursor: str | None
     prev_cursor: str | None
     total: int | None = None
-    url: Callable[[str | None], str] = lambda cursor: f"?cursor={cursor or ''}"
 
     def map(self, convert: Callable[[T], U]) -> Page[U]:
         """Return the same page with every item converted."""
-        return Page([convert(item) for item in self.items], self.next_cursor, self.prev_cursor, self.total, self.url)
+        return Page([convert(item) for item in self.items], self.next_cursor, self.prev_cursor, self.total)
 
 
 def _encode(direction: str, values: Sequence[object]) -> str:

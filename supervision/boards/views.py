@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -21,7 +21,7 @@ from supervision.boards import queries, rules, tasks
 from supervision.boards.queries import Filter
 from supervision.boards.rules import Counts
 from supervision.figures.rules import months_back, period_of
-from supervision.pages import KINDS, LEVEL_NAMES, RISKS, SIZES, address, blueprint, chosen, chosen_month
+from supervision.pages import KINDS, LEVEL_NAMES, RISKS, SIZES, blueprint, chosen, chosen_month
 from supervision.warnings import queries as cases
 from supervision.warnings import rules as warning_rules
 from supervision.warnings.rules import RuleView
@@ -108,7 +108,6 @@ def _board(region_code: int | None) -> ResponseReturnValue:
         lines = _region_lines(session, region, wanted, by_county, open_cases)
         return render_template("supervision/board.html", lines=lines, **context)
     page = queries.enterprise_page(session, wanted, request.args.get("cursor"))
-    page = replace(page, url=lambda cursor: address(request.path, cursor=cursor))
     levels = cases.open_levels(session, [line.tenant_id for line in page.items])
     return render_template("supervision/board.html", page=page, levels=levels, **context)
 
@@ -176,7 +175,6 @@ def shown_with_figures(session: Session, region_code: int, industry: str = "", s
         "level_names": LEVEL_NAMES,
         "months": list(reversed(months_back(period_of(today)[1], PLOT_MONTHS))),
         "tone": rules.tone,
-        "address": address,
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import replace
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -13,7 +12,7 @@ from lms.core import clock, web
 from lms.core.i18n import gettext as _
 from lms.core.web import note_personal_read
 from supervision.access import P, access_enterprise, access_warning
-from supervision.pages import KINDS, LEVEL_NAMES, address, blueprint, chosen
+from supervision.pages import KINDS, LEVEL_NAMES, blueprint, chosen
 from supervision.warnings import operations, queries
 from supervision.warnings.forms import CheckForm, CommentForm
 
@@ -30,7 +29,6 @@ def warning_list() -> ResponseReturnValue:
     page = queries.case_page(
         web.db(), state="" if state == "all" else state, level=level, q=q, cursor=request.args.get("cursor")
     )
-    page = replace(page, url=lambda cursor: address(request.path, cursor=cursor))
     return render_template(
         "supervision/warnings.html", page=page, state=state, level=level, q=q, kinds=KINDS, level_names=LEVEL_NAMES
     )

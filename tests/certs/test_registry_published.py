@@ -307,7 +307,7 @@ def test_the_list_pages_and_leads_to_an_entry_by_its_index(log: Log, visitor: Fl
     first = visitor.get("/registry", headers={"Accept-Language": "en"})
     assert 'href="/registry/leaves/44"' in first.text
     assert 'href="/registry/leaves/24"' not in first.text
-    cursor = first.text.split('rel="next" href="?cursor=')[1].split('"')[0]
+    cursor = first.text.split('rel="next" href="/registry?cursor=')[1].split('"')[0]
     assert 'href="/registry/leaves/24"' in visitor.get(f"/registry?cursor={cursor}").text
     assert visitor.get("/registry?index=7").headers["Location"] == "/registry/leaves/7"
     wrong = visitor.get("/registry?index=seven", headers={"Accept-Language": "en"})

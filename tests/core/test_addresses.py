@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from urllib.parse import urlencode
 
 import pytest
 from flask import Flask, redirect, request, url_for
 from werkzeug.routing import BuildError
 
-from lms.core.addresses import Addresses, back_to, from_here, keep_query
+from lms.core.addresses import Addresses, back_to, from_here, keep_query, with_filters
 from lms.core.web import AnzhengFlask
 
 ONE, OTHER = uuid.uuid4(), uuid.uuid4()
@@ -78,6 +79,17 @@ def test_a_filtered_list_is_led_back_to_with_its_filters(app: AnzhengFlask) -> N
         assert back_to("/") == here
     with app.test_request_context("/regulator/certificates"):
         assert from_here() == ""
+
+
+def test_a_list_keeps_its_filters_on_its_other_pages_and_in_what_is_done_with_it(app: AnzhengFlask) -> None:
+    asked = {"q": "王 & 李", "state": "", "cursor": "old"}
+    kept = urlencode({"q": "王 & 李", "state": ""})
+    with app.test_request_context("/board/410300", query_string=asked):
+        assert with_filters(cursor="new") == f"/board/410300?{kept}&cursor=new"
+        assert with_filters("/board/410300/export") == f"/board/410300/export?{kept}"
+        assert with_filters("/board/410305", q=None) == "/board/410305?state="
+    with app.test_request_context("/board/410300"):
+        assert with_filters() == "/board/410300"
 
 
 def test_a_post_keeps_the_query_of_the_page_that_it_returns_to(app: AnzhengFlask) -> None:

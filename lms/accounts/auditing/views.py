@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
-from urllib.parse import urlencode
 
 from flask import current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -71,7 +70,6 @@ def audit_log() -> ResponseReturnValue:
         names = queries.names_of(session, page.items)
         state = queries.state(session)
     web.note_personal_read("audit_log", "search", filters=kept)
-    page = replace(page, url=lambda cursor: f"?{urlencode({**kept, 'cursor': cursor or ''})}")
     return render_template(
         "accounts/audit.html", page=page, names=names, state=state, wanted=wanted, role_name=role_name
     )

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import replace
-from urllib.parse import urlencode
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -35,7 +33,6 @@ from lms.core.spreadsheets.errors import EmptyFile, SheetRefused
 def _start_page(refusal: str = "", status: int = 200) -> ResponseReturnValue:
     with web.transaction(read_only=True) as session:
         page = queries.import_page(session, tenant_of(web.actor()), request.args.get("cursor"))
-        page = replace(page, url=lambda cursor: f"{url_for('.import_start')}?{urlencode({'cursor': cursor or ''})}")
         shown = render_template(
             "accounts_staff/import.html",
             page=page,
@@ -101,7 +98,7 @@ def import_page(import_id: uuid.UUID) -> ResponseReturnValue:
         web.note_personal_read("import", import_id, fields=["name", "id_number_masked", "phone_masked"])
     return render_template(
         "accounts_staff/import_page.html",
-        **pages.shown(session, ROSTERS, one, url_for(".import_page", import_id=import_id)),
+        **pages.shown(session, ROSTERS, one),
         state=STATE_TEXTS[one.state],
         preview=preview,
         post_names={post.code: in_language(post.name_zh, post.name_en) for post in register.posts(session)},

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import replace
 from typing import Any
-from urllib.parse import urlencode
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -51,8 +49,6 @@ def staff_list() -> ResponseReturnValue:
     page = queries.staff_page(session, tenant_id, wanted, request.args.get("cursor"))
     for row in page.items:
         web.note_personal_read("employment", row.employment_id, fields=["name", "id_number_masked"])
-    kept = wanted.as_query()
-    page = replace(page, url=lambda cursor: f"{url_for('.staff_list')}?{urlencode({**kept, 'cursor': cursor or ''})}")
     running = queries.running_import(session, tenant_id)
     return render_template(
         "accounts_staff/list.html",

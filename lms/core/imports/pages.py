@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import replace
-from urllib.parse import urlencode
 
 from flask import Response, current_app, render_template, request
 from sqlalchemy.orm import Session
@@ -16,8 +14,8 @@ from lms.core.imports.kinds import C, I, ImportKind
 from lms.core.spreadsheets.errors import refusal_text
 
 
-def shown(session: Session, kind: ImportKind[I, C], one: I, address: str) -> dict[str, object]:
-    """Return what the template of an import at ``address`` shows of its job, refusal and faults. Raises BadCursor."""
+def shown(session: Session, kind: ImportKind[I, C], one: I) -> dict[str, object]:
+    """Return what the template of an import shows of its job, refusal and faults. Raises BadCursor."""
     kept = {"column": request.args.get("column", ""), "code": request.args.get("code", "")}
     faults = queries.fault_page(session, kind, one, **kept, cursor=request.args.get("cursor"))
     return {
@@ -25,7 +23,7 @@ def shown(session: Session, kind: ImportKind[I, C], one: I, address: str) -> dic
         "one": one,
         "job": jobs.access_job(session, one.job_id),
         "refusal": refusal_text(one.refusal_code, one.refusal_data) if one.refusal_code else "",
-        "faults": replace(faults, url=lambda cursor: f"{address}?{urlencode({**kept, 'cursor': cursor or ''})}#faults"),
+        "faults": faults,
         "counts": queries.fault_counts(session, kind, one),
         "columns": [(name, str(kind.words.columns[name])) for name in kind.columns],
     }

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import replace
-from urllib.parse import urlencode
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -33,11 +31,6 @@ def _tenant() -> uuid.UUID:
     return tenant_id
 
 
-def _page_url(cursor: str | None) -> str:
-    args = {key: value for key, value in request.args.items() if key != "cursor" and value}
-    return "?" + urlencode({**args, "cursor": cursor or ""})
-
-
 @bp.get("/assignments")
 @web.requires(P.ASSIGNMENT_READ)
 def assignment_list() -> ResponseReturnValue:
@@ -48,7 +41,7 @@ def assignment_list() -> ResponseReturnValue:
     )
     return render_template(
         "courses/assignments.html",
-        page=replace(page, url=_page_url),
+        page=page,
         figures=queries.figures(web.db(), _tenant()),
         q=words,
         state=state,
@@ -148,7 +141,7 @@ def assignment_page(assignment_id: uuid.UUID) -> ResponseReturnValue:
     return render_template(
         "courses/assignment.html",
         row=row,
-        page=replace(page, url=_page_url),
+        page=page,
         state=state,
         referred=queries.referred_checks(session, tenant_id, assignment_id),
         today=clock.today(),

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import replace
-from urllib.parse import urlencode
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -29,11 +27,6 @@ from lms.courses.rulebook import rulebook
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
-def _page_url(cursor: str | None) -> str:
-    args = {key: value for key, value in request.args.items() if key != "cursor" and value}
-    return "?" + urlencode({**args, "cursor": cursor or ""})
-
-
 @bp.get("/courses")
 @web.requires(P.COURSE_READ)
 def course_list() -> ResponseReturnValue:
@@ -44,7 +37,7 @@ def course_list() -> ResponseReturnValue:
     )
     return render_template(
         "courses/courses.html",
-        page=replace(page, url=_page_url),
+        page=page,
         counts=queries.lesson_counts(web.db(), [row.id for row in page.items]),
         risks={risk.code: risk for risk in rulebook().risks},
         q=words,
