@@ -99,10 +99,10 @@ def check_row(row: int, cells: Mapping[str, Cell], context: Context) -> tuple[Ca
     The first row of a certificate number stands, later ones of the same number are duplicates.
     """
     faults: list[Fault] = []
-    name = _check_name(row, cells.get("name"), faults)
+    name = accounts.check_name(row, cells.get("name"), faults)
     id_number = _check_id(row, cells, context, faults)
     number = _check_number(row, cells.get("number"), context, faults)
-    scheme_code = _check_scheme(row, cells.get("scheme"), context, faults)
+    scheme_code = context.schemes.read(row, "scheme", cells.get("scheme"), faults)
     issuer = _check_issuer(row, cells.get("issuer"), faults)
     days = _check_days(row, cells, id_number, context, faults)
     photo = _check_photo(row, cells.get("photo"), faults)
@@ -115,25 +115,11 @@ def check_row(row: int, cells: Mapping[str, Cell], context: Context) -> tuple[Ca
     return good, []
 
 
-def _check_name(row: int, cell: Cell, faults: list[Fault]) -> str:
-    name = accounts.normalise_name(text_of(cell))
-    fault = accounts.name_fault(name)
-    if fault:
-        faults.append(Fault(row, "name", fault))
-    return name
-
-
 def _check_id(row: int, cells: Mapping[str, Cell], context: Context, faults: list[Fault]) -> str:
     kind = tidy_text(cells.get("id_kind"))
     if kind and folded(kind) not in _RESIDENT_ID:
         faults.append(Fault(row, "id_kind", "id_kind", kind[:MAX_SHOWN_CHARS]))
-    cell = cells.get("id_number")
-    number = accounts.normalise_id_number(text_of(cell))
-    fault = accounts.id_cell_fault(cell, number, context.today)
-    if fault:
-        faults.append(Fault(row, "id_number", fault, str(len(number)) if fault == "id_length" else ""))
-        return ""
-    return number
+    return accounts.check_id_number(row, cells.get("id_number"), context.today, faults)
 
 
 def _check_number(row: int, cell: Cell, context: Context, faults: list[Fault]) -> str:
@@ -149,16 +135,6 @@ def _check_number(row: int, cell: Cell, context: Context, faults: list[Fault]) -
         if first != row:
             faults.append(Fault(row, "number", "number_duplicate", str(first)))
     return number
-
-
-def _check_scheme(row: int, cell: Cell, context: Context, faults: list[Fault]) -> str:
-    text = tidy_text(cell)
-    code = context.schemes.find(text) if text else None
-    if not text:
-        faults.append(Fault(row, "scheme", "scheme_missing"))
-    elif code is None:
-        faults.append(Fault(row, "scheme", "scheme_unknown", text[:MAX_SHOWN_CHARS], context.schemes.nearest(text)))
-    return code or ""
 
 
 def _check_issuer(row: int, cell: Cell, faults: list[Fault]) -> str:

@@ -56,11 +56,12 @@ from lms.accounts.queries import (
     rule,
     workplace_of,
 )
-from lms.accounts.rules import id_facts, mask_id_number, name_fault, normalise_id_number, normalise_name
+from lms.accounts.rules import id_facts, mask_id_number
 from lms.accounts.sign_in.operations import issue_activation_code, issue_activation_codes, open_account
 from lms.accounts.sign_in.roles import grant_role, revoke_role
+from lms.accounts.staff.rules import check_name
 from lms.accounts.staff.texts import PERSON_FAULTS
-from lms.accounts.staff.workbooks import check_workbook, id_cell_fault, years_after_birth
+from lms.accounts.staff.workbooks import check_id_number, check_workbook, years_after_birth
 
 __all__ = [
     "PERSON_FAULTS",
@@ -81,6 +82,8 @@ __all__ = [
     "administrators_of",
     "advice_texts",
     "answer_consent",
+    "check_id_number",
+    "check_name",
     "check_workbook",
     "confirm_identity",
     "employ",
@@ -95,7 +98,6 @@ __all__ = [
     "enterprises",
     "grant_role",
     "has_biometric_consent",
-    "id_cell_fault",
     "id_facts",
     "identity_path",
     "industries",
@@ -105,9 +107,6 @@ __all__ = [
     "known_people",
     "last_passed_verification",
     "mask_id_number",
-    "name_fault",
-    "normalise_id_number",
-    "normalise_name",
     "open_account",
     "person_facts",
     "portrait_bytes",

@@ -86,9 +86,12 @@ def check_row(row: int, cells: Mapping[str, Cell], context: Context) -> tuple[Ca
     The first row of an id number stands, later ones of the same number are duplicates.
     """
     faults: list[Fault] = []
-    name = _check_name(row, cells.get("name"), faults)
-    number = _check_id_number(row, cells.get("id_number"), context, faults)
-    post_code = _check_post(row, cells.get("post"), context, faults)
+    name = check_name(row, cells.get("name"), faults)
+    number = check_id_number(row, cells.get("id_number"), context.today, context.limits, faults)
+    first = context.first_row_of.setdefault(number, row) if number else row
+    if first != row:
+        faults.append(Fault(row, "id_number", "id_duplicate", str(first)))
+    post_code = context.posts.read(row, "post", cells.get("post"), faults)
     department = tidy_text(cells.get("department"))
     if len(department) > MAX_DEPARTMENT_CHARS:
         faults.append(Fault(row, "department", "department_long", department[:MAX_SHOWN_CHARS]))
@@ -99,7 +102,8 @@ def check_row(row: int, cells: Mapping[str, Cell], context: Context) -> tuple[Ca
     return Candidate(row, name, number, post_code, department, phone, hired_on), []
 
 
-def _check_name(row: int, cell: Cell, faults: list[Fault]) -> str:
+def check_name(row: int, cell: Cell, faults: list[Fault]) -> str:
+    """Return the name in a cell, normalised; what is wrong with it joins the faults."""
     name = base.normalise_name(text_of(cell))
     fault = base.name_fault(name)
     if fault:
@@ -107,27 +111,14 @@ def _check_name(row: int, cell: Cell, faults: list[Fault]) -> str:
     return name
 
 
-def _check_id_number(row: int, cell: Cell, context: Context, faults: list[Fault]) -> str:
+def check_id_number(row: int, cell: Cell, today: date, limits: Limits, faults: list[Fault]) -> str:
+    """Return the id number in a cell, normalised; an empty text, with its fault, where it is none."""
     number = base.normalise_id_number(text_of(cell))
-    fault = id_fault(cell, number, today=context.today, limits=context.limits)
+    fault = id_fault(cell, number, today=today, limits=limits)
     if fault:
-        shown = str(len(number)) if fault == "id_length" else ""
-        faults.append(Fault(row, "id_number", fault, shown))
+        faults.append(Fault(row, "id_number", fault, str(len(number)) if fault == "id_length" else ""))
         return ""
-    first = context.first_row_of.setdefault(number, row)
-    if first != row:
-        faults.append(Fault(row, "id_number", "id_duplicate", str(first)))
     return number
-
-
-def _check_post(row: int, cell: Cell, context: Context, faults: list[Fault]) -> str:
-    text = tidy_text(cell)
-    code = context.posts.find(text) if text else None
-    if not text:
-        faults.append(Fault(row, "post", "post_missing"))
-    elif code is None:
-        faults.append(Fault(row, "post", "post_unknown", text[:MAX_SHOWN_CHARS], context.posts.nearest(text)))
-    return code or ""
 
 
 def _check_phone(row: int, cell: Cell, faults: list[Fault]) -> str:

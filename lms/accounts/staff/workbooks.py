@@ -8,7 +8,7 @@ from lms.accounts import rules as base
 from lms.accounts.staff import rules
 from lms.accounts.staff.limits import limits
 from lms.core.spreadsheets import guard
-from lms.core.spreadsheets.cells import Cell
+from lms.core.spreadsheets.cells import Cell, Fault
 
 
 def check_workbook(data: bytes) -> None:
@@ -20,12 +20,9 @@ def check_workbook(data: bytes) -> None:
     guard.check_workbook(data, limits())
 
 
-def id_cell_fault(cell: Cell, number: str, today: date) -> str | None:
-    """Return the code of what is wrong with an id number (GB 11643), or None; ``number`` is the cell normalised.
-
-    The codes are those of rosters, from ``id_missing`` to ``id_check_digit``.
-    """
-    return rules.id_fault(cell, number, today=today, limits=limits())
+def check_id_number(row: int, cell: Cell, today: date, faults: list[Fault]) -> str:
+    """Return the id number in a cell, normalised; an empty text, with a roster's fault, where it is none."""
+    return rules.check_id_number(row, cell, today, limits(), faults)
 
 
 def years_after_birth(id_number: str, years: int) -> date:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from lms.core.spreadsheets.cells import Cell, folded, text_of
+from lms.core.spreadsheets.cells import MAX_SHOWN_CHARS, Cell, Fault, folded, text_of, tidy_text
 from lms.core.spreadsheets.errors import ColumnsMissing, ColumnTwice, EmptyFile, TooManyRows
 
 HEADER_SEARCH_ROWS = 10
@@ -33,6 +33,16 @@ class NameBook:
         rows = list(named)
         codes = {folded(text): code for code, zh, en in rows for text in (code, en, zh)}
         return cls(codes, tuple(zh for _code, zh, _en in rows))
+
+    def read(self, row: int, column: str, cell: Cell, faults: list[Fault]) -> str:
+        """Return the code of what a cell names; an empty text, with its fault, where it names nothing that is known."""
+        text = tidy_text(cell)
+        code = self.find(text) if text else None
+        if not text:
+            faults.append(Fault(row, column, f"{column}_missing"))
+        elif code is None:
+            faults.append(Fault(row, column, f"{column}_unknown", text[:MAX_SHOWN_CHARS], self.nearest(text)))
+        return code or ""
 
     def find(self, text: str) -> str | None:
         """Return the code of the name, or None."""
