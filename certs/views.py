@@ -198,6 +198,13 @@ def _file(row: Certificate) -> ResponseReturnValue:
     return download(data, f"{row.number}.pdf", PDF)
 
 
+def _read(certificate_id: uuid.UUID, **data: object) -> Certificate:
+    """Return somebody else's certificate; that it was read is audited."""
+    row = access_certificate(web.db(), certificate_id)
+    web.note_personal_read("certificate", row.id, **data)
+    return row
+
+
 @blueprint.get("/tenant/certificates")
 @web.requires(P.READ_STAFF)
 def staff_list() -> ResponseReturnValue:
@@ -216,8 +223,7 @@ def export_staff() -> ResponseReturnValue:
 @web.requires(P.READ_STAFF)
 def staff_certificate(certificate_id: uuid.UUID) -> ResponseReturnValue:
     """Show a certificate of one's staff."""
-    row = access_certificate(web.db(), certificate_id)
-    web.note_personal_read("certificate", row.id)
+    row = _read(certificate_id)
     return _page(row, layout="layouts/desk.html", back=back_to(url_for(".staff_list")))
 
 
@@ -225,18 +231,14 @@ def staff_certificate(certificate_id: uuid.UUID) -> ResponseReturnValue:
 @web.requires(P.READ_STAFF)
 def staff_pdf(certificate_id: uuid.UUID) -> ResponseReturnValue:
     """Hand out the signed file of a certificate of one's staff."""
-    row = access_certificate(web.db(), certificate_id)
-    web.note_personal_read("certificate", row.id, file=True)
-    return _file(row)
+    return _file(_read(certificate_id, file=True))
 
 
 @blueprint.get("/tenant/certificates/<uuid:certificate_id>/photo")
 @web.requires(P.READ_STAFF)
 def staff_photo(certificate_id: uuid.UUID) -> ResponseReturnValue:
     """Show the photo of an imported certificate of one's staff."""
-    row = access_certificate(web.db(), certificate_id)
-    web.note_personal_read("certificate", row.id, file=True)
-    return _photo(row)
+    return _photo(_read(certificate_id, file=True))
 
 
 @blueprint.get("/regulator/certificates")
@@ -257,8 +259,7 @@ def export_regulator() -> ResponseReturnValue:
 @web.requires(P.SUPERVISE)
 def regulator_certificate(certificate_id: uuid.UUID) -> ResponseReturnValue:
     """Show a certificate in scope, with the decisions that are open."""
-    row = access_certificate(web.db(), certificate_id)
-    web.note_personal_read("certificate", row.id)
+    row = _read(certificate_id)
     form = DecisionForm(formdata=None) if web.actor().can(P.DECIDE) else None
     return _page(row, layout="layouts/desk.html", back=back_to(url_for(".regulator_list")), form=form)
 
@@ -267,18 +268,14 @@ def regulator_certificate(certificate_id: uuid.UUID) -> ResponseReturnValue:
 @web.requires(P.SUPERVISE)
 def regulator_pdf(certificate_id: uuid.UUID) -> ResponseReturnValue:
     """Hand out the signed file of a certificate in scope."""
-    row = access_certificate(web.db(), certificate_id)
-    web.note_personal_read("certificate", row.id, file=True)
-    return _file(row)
+    return _file(_read(certificate_id, file=True))
 
 
 @blueprint.get("/regulator/certificates/<uuid:certificate_id>/photo")
 @web.requires(P.SUPERVISE)
 def regulator_photo(certificate_id: uuid.UUID) -> ResponseReturnValue:
     """Show the photo of an imported certificate in scope."""
-    row = access_certificate(web.db(), certificate_id)
-    web.note_personal_read("certificate", row.id, file=True)
-    return _photo(row)
+    return _photo(_read(certificate_id, file=True))
 
 
 @blueprint.post("/regulator/certificates/<uuid:certificate_id>/status")
