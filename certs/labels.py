@@ -68,6 +68,13 @@ STEPS = {
     "cancelled": _("已注销"),
     "superseded": _("换发新证"),
 }
+
+
+def entry_name(kind: str, new_status: str = "") -> object:
+    """Return what an entry of the log tells: an issue, an import, or what a certificate's status became."""
+    return ENTERED if kind == "import" else STEPS.get(new_status, new_status)
+
+
 ORIGINS = {Origin.ISSUED: _("本平台签发"), Origin.IMPORTED: _("导入")}
 EXPORT_HEADS = (
     *("姓名", "身份证号", "证书编号", "证书名称", "岗位", "企业", "有效期自", "有效期至", "状态", "签发时间"),

@@ -18,7 +18,7 @@ from certs.check.visitors import present_visitor
 from certs.errors import FindInvalid, GuessingTooOften
 from certs.forms import FindForm
 from certs.keys.operations import public_keys, root_pems
-from certs.labels import STEPS
+from certs.labels import entry_name
 from certs.registry.queries import log_keys, proof_document, proof_of
 from certs.status import lists
 from lms.core import clock, web
@@ -110,7 +110,8 @@ def proof(public_id: str) -> ResponseReturnValue:
     wanted = rules.clean_public_id(public_id)
     if wanted is None or queries.look_up(web.db(), wanted) is None:
         return _unknown(present_visitor(), (wanted or public_id)[:32])
-    return render_template("certs/proof.html", proof=proof_of(web.db(), wanted), public_id=wanted, steps=STEPS)
+    found = proof_of(web.db(), wanted)
+    return render_template("certs/proof.html", proof=found, public_id=wanted, entry_name=entry_name)
 
 
 @blueprint.get("/c/<public_id>/proof.json")

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, current_app, jsonify, redirect, render_te
 from flask.typing import ResponseReturnValue
 
 from certs.errors import NoSuchTree, UnknownLeaf
-from certs.labels import STEPS
+from certs.labels import entry_name
 from certs.registry import publishing, queries, tiles
 from certs.registry.queries import RegistryProof
 from certs.rules import clean_public_id
@@ -42,7 +42,7 @@ def log() -> ResponseReturnValue:
         log_keys=queries.log_keys(session),
         witnesses=queries.witnesses(session),
         asked=asked,
-        steps=STEPS,
+        entry_name=entry_name,
         address=web.services().settings.base_url.rstrip("/") + url_for(".log"),
     )
     return (page, 422) if asked else page
@@ -54,7 +54,7 @@ def leaf(place: int) -> ResponseReturnValue:
     """Show one entry: what it says and how it is proven."""
     proof = queries.proof_at(web.db(), place)
     size = proof.checkpoint.size if proof.checkpoint else 0
-    return render_template("certs/leaf.html", proof=proof, leaf=proof.leaves[0], size=size, steps=STEPS)
+    return render_template("certs/leaf.html", proof=proof, leaf=proof.leaves[0], size=size, entry_name=entry_name)
 
 
 @blueprint.get("/registry/leaves/<int:place>/proof.json")

@@ -187,3 +187,18 @@ def test_figures_of_issue_do_not_count_it(
         "select count(*) from certs_certificate_figures where tenant_id = %s", (desk.department_id,)
     ).fetchone()
     assert (deltas, counted) == ((0,), (0,))
+
+
+def test_the_public_log_calls_an_import_by_its_name(
+    client: FlaskClient, imported: Certificate, queue_worker: Worker
+) -> None:
+    queue_worker.tick("certs.sequence")
+    (entry,) = client.get(f"/c/{imported.public_id}/proof.json").get_json()["leaves"]
+    listed = client.get("/registry").text.split(imported.number)[0].rpartition("<tr>")[2]
+    page, proof = client.get(f"/registry/leaves/{entry['index']}").text, client.get(f"/c/{imported.public_id}/proof")
+    for shown in (listed, page, proof.text):
+        assert "导入登记" in shown
+        assert "状态变更</" not in shown
+        assert "签发</" not in shown
+    assert imported.number in page
+    assert entry["data"]["facts_sha256"] in page
