@@ -271,7 +271,10 @@ class TreeNode(Base):
 
 
 class LogCheckpoint(Base):
-    """A signed statement: the log has this many leaves and this root."""
+    """A signed statement: the log has this many leaves and this root.
+
+    ``previous_size`` is the size that the checkpoint before it states, 0 for the first; the database fills it in.
+    """
 
     __tablename__ = "certs_checkpoint"
     __table_args__ = (ForeignKeyConstraint(["key_id"], ["certs_issuer_key.key_id"]),)
@@ -281,6 +284,7 @@ class LogCheckpoint(Base):
     note: Mapped[str] = mapped_column(Text)
     key_id: Mapped[str] = mapped_column(String(32))
     at: Mapped[datetime]
+    previous_size: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class Witness(Base):

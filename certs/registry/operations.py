@@ -26,6 +26,7 @@ from lms.core.services import Services
 from lms.core.tenancy import WORKER_SCOPE
 
 BATCH_LEAVES = 2_000
+COSIGNED = "certs.checkpoint.cosigned"
 # One statement for a batch, however many rows: the arrays are taken apart in the database.
 _ADD_NODES = text(
     "insert into certs_tree_node (level, position, digest)"
@@ -176,14 +177,16 @@ def add_cosignatures(session: Session, actor: Actor, note: str) -> tuple[str, ..
     for witness in session.scalars(select(Witness).order_by(Witness.name)):
         line = cosignature_of(body, lines, read_verifier_key(witness.verifier_key))
         if line is not None:
-            _keep(session, size, witness.name, line)
-            audit.record(session, actor, "certs.checkpoint.cosigned", subject_type="witness", subject_id=witness.name)
+            _keep(session, actor, size, witness.name, line)
             taken.append(witness.name)
     if not taken:
         raise CosignatureRefused
     return tuple(taken)
 
 
-def _keep(session: Session, size: int, witness: str, line: Cosigned) -> None:
+def _keep(session: Session, actor: Actor, size: int, witness: str, line: Cosigned) -> None:
+    """Store a co-signature that is not there yet; by the audit log the verification counts them."""
     new = pg_insert(Cosignature).values(tree_size=size, witness=witness, line=line.line, at=line.at)
-    session.execute(new.on_conflict_do_nothing())
+    kept = session.scalar(new.on_conflict_do_nothing().returning(Cosignature.tree_size))
+    if kept is not None:
+        audit.record(session, actor, COSIGNED, subject_type="checkpoint", subject_id=size, data={"witness": witness})

@@ -37,7 +37,8 @@ class ForkedError(RuntimeError):
 def published(storage: Storage, name: str = CHECKPOINT) -> str | None:
     """Return the published checkpoint (or the newest witnessed one); None before the first."""
     try:
-        return storage.get(PREFIX + name).decode()
+        # What is no text any more is no checkpoint either, and is refused as such.
+        return storage.get(PREFIX + name).decode(errors="replace")
     except ObjectMissing:
         return None
 

@@ -26,7 +26,8 @@ HashReader = Callable[[int, int], bytes]
 
 ED25519_KEY: Final = 0x01
 """Type of the log's own signatures in a note (C2SP signed-note)."""
-_SIZE: Final = re.compile(r"0|[1-9][0-9]{0,18}")
+# Whatever is read here fits the database's integers.
+_SIZE: Final = re.compile(r"0|[1-9][0-9]{0,17}")
 
 
 class CheckpointInvalidError(ValueError):

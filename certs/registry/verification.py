@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from sqlalchemy import Row, bindparam, func, select, text
+from sqlalchemy import bindparam, func, select, text
 from sqlalchemy.orm import Session, aliased
 
 from certs.adapters.pki import load_log_public_key
@@ -25,11 +25,13 @@ from certs.models import (
     Witness,
 )
 from certs.registry import rules as tree
-from certs.registry.notes import VerifierKey, cosignature_of, read_verifier_key
-from certs.registry.operations import expected_leaf
+from certs.registry.notes import KeyTextInvalidError, VerifierKey, cosignature_of, read_verifier_key
+from certs.registry.operations import COSIGNED, expected_leaf
+from certs.registry.publishing import CHECKPOINT, WITNESSED, published
 from certs.registry.rules import CheckpointInvalidError, StoredHash
 from certs.rules import Origin
 from lms.core import clock
+from lms.core.audit import AuditRow
 from lms.core.sealing import Verdict
 from lms.core.services import Services
 from lms.core.storage import ObjectMissing
@@ -63,14 +65,20 @@ def verify(services: Services, *, files: bool = False, batch_rows: int = BATCH) 
     """Recompute the whole log and compare it with certificates, history and checkpoints.
 
     Checked: every entry against the certificate's stored facts or the history row; every stored
-    hash; every checkpoint's root, signature and consistency with the one before; that nothing is
-    without entry; that each status is the last decided one; with ``files`` also the bytes of every
-    stored PDF. Runs in the auditor's scope, on one snapshot: the log may grow meanwhile.
+    hash; every checkpoint's root, signature and consistency with the one before, which it names;
+    every co-signature, and that none is gone which the audit log or the published files know; that
+    nothing is without entry; that each status is the last decided one; with ``files`` also the bytes
+    of every stored PDF. Runs in the auditor's scope, on one snapshot: the log may grow meanwhile.
     """
+    # Before the snapshot: what is published stood in the database first.
+    shown = {name: published(services.storage, name) for name in (CHECKPOINT, WITNESSED)}
     with services.db.transaction(AUDIT_SCOPE, read_only=True, snapshot=True) as session:
         walk = _Walk(session, batch_rows)
         try:
             walk.run()
+            for name, note in shown.items():
+                if note is not None:
+                    _check_published(session, name, note)
             _check_pending(session)
             _check_unlogged(session)
             _check_statuses(session)
@@ -93,7 +101,7 @@ class _Walk:
 
     def run(self) -> None:
         keys = {key.key_id: key for key in public_keys(self.session, "log")}
-        witnesses = {row.name: read_verifier_key(row.verifier_key) for row in self.session.scalars(select(Witness))}
+        witnesses = {row.name: _key_of(row) for row in self.session.scalars(select(Witness))}
         after = -1
         while batch := self.session.execute(_LEAVES, {"after": after, "size": self.batch_rows}).all():
             after = batch[-1][0].seq or 0
@@ -101,11 +109,12 @@ class _Walk:
                 _check_leaf(self.tree.size + offset, leaf, event, certificate)
             fresh = self.tree.append([bytes(leaf.leaf_hash) for leaf, _, _ in batch])
             self._check_nodes(fresh, [leaf for leaf, _, _ in batch])
-            for checkpoint in self._checkpoints(len(batch)):
+            checkpoints = self._checkpoints(len(batch))
+            for checkpoint in checkpoints:
+                _check_follows(checkpoint, self.last)
                 self._check_checkpoint(checkpoint, keys)
                 self.last = checkpoint.tree_size
-            for checkpoint, row in self._cosignatures(len(batch)):
-                _check_cosignature(checkpoint, row, witnesses)
+            self._check_cosignatures(checkpoints, witnesses)
             self.session.expunge_all()
         self._check_end()
 
@@ -115,10 +124,20 @@ class _Walk:
         query = select(LogCheckpoint).where(sizes > self.tree.size - added, sizes <= self.tree.size).order_by(sizes)
         return self.session.scalars(query).all()
 
-    def _cosignatures(self, added: int) -> Sequence[Row[LogCheckpoint, Cosignature]]:
-        sizes = LogCheckpoint.tree_size
-        joined = select(LogCheckpoint, Cosignature).join(Cosignature, Cosignature.tree_size == sizes)
-        return self.session.execute(joined.where(sizes > self.tree.size - added, sizes <= self.tree.size)).all()
+    def _check_cosignatures(self, checkpoints: Sequence[LogCheckpoint], witnesses: Mapping[str, VerifierKey]) -> None:
+        """Compare the co-signatures of these checkpoints with what was signed, and with those that were ever taken."""
+        by_size = {checkpoint.tree_size: checkpoint for checkpoint in checkpoints}
+        query = select(Cosignature).where(Cosignature.tree_size.in_(by_size))
+        found = set()
+        for row in self.session.scalars(query):
+            _check_cosignature(by_size[row.tree_size], row, witnesses)
+            found.add((str(row.tree_size), row.witness))
+        taken = select(AuditRow.subject_id, AuditRow.data["witness"].astext).where(
+            AuditRow.subject_id.in_([str(size) for size in by_size]), AuditRow.action == COSIGNED
+        )
+        for size, witness in self.session.execute(taken):
+            if (size, witness) not in found:
+                raise BrokenError(f"the co-signature of {witness} on checkpoint {size} was deleted")
 
     def _check_nodes(self, fresh: Sequence[StoredHash], leaves: Sequence[Leaf]) -> None:
         ranges: dict[int, tuple[int, int]] = {}
@@ -163,11 +182,52 @@ class _Walk:
             raise BrokenError(f"the tree holds {count} hashes, {2 * size - size.bit_count()} belong to it")
 
 
+def _check_follows(checkpoint: LogCheckpoint, last: int) -> None:
+    """Compare the checkpoint that this one names as the one before it with the last one seen."""
+    named, before = f"checkpoint {checkpoint.tree_size}", checkpoint.previous_size
+    if before is not None and last < before < checkpoint.tree_size:
+        raise BrokenError(f"checkpoint {before} is missing: {named} follows it")
+    if before != last:
+        raise BrokenError(f"{named} was altered: it follows checkpoint {last}, not {before}")
+
+
+def _key_of(witness: Witness) -> VerifierKey:
+    try:
+        return read_verifier_key(witness.verifier_key)
+    except KeyTextInvalidError as error:
+        raise BrokenError(f"the key of witness {witness.name} was altered: {error}") from error
+
+
 def _check_cosignature(checkpoint: LogCheckpoint, row: Cosignature, witnesses: Mapping[str, VerifierKey]) -> None:
+    if row.witness not in witnesses:
+        raise BrokenError(f"witness {row.witness} was deleted")
     body, _ = tree.split_note(checkpoint.note)
     held = cosignature_of(body, [row.line.rstrip("\n")], witnesses[row.witness])
     if held is None or (held.line, held.at) != (row.line, row.at):
         raise BrokenError(f"the co-signature of {row.witness} on checkpoint {checkpoint.tree_size} was altered")
+
+
+def _check_published(session: Session, name: str, note: str) -> None:
+    """Compare a published checkpoint with the stored one: the end of the log is named by nothing that follows it."""
+    try:
+        body, lines = tree.split_note(note)
+        size = tree.read_checkpoint(body).size
+    except CheckpointInvalidError as error:
+        raise BrokenError(f"the published {name} was altered: {error}") from error
+    row = session.get(LogCheckpoint, size)
+    if row is None:
+        raise BrokenError(f"checkpoint {size} is missing: it is published as {name}")
+    own, own_lines = tree.split_note(row.note)
+    if own != body:
+        raise BrokenError(f"checkpoint {size} is not the one that is published as {name}")
+    kept = session.scalars(select(Cosignature.line).where(Cosignature.tree_size == size))
+    known = {*own_lines, *(line.rstrip("\n") for line in kept)}
+    for line in lines:
+        if line not in known:
+            signer = line.split(" ")[1] if line.count(" ") else line
+            raise BrokenError(
+                f"the co-signature of {signer} on checkpoint {size} is missing: it is published in {name}"
+            )
 
 
 def _check_leaf(place: int, leaf: Leaf, event: StatusEvent | None, certificate: Certificate | None) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import uuid
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -11,9 +13,10 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import ProgrammingError
 
 from certs.adapters.pki import load_log_public_key
+from certs.errors import CosignatureRefused
 from certs.models import Certificate
+from certs.registry import publishing, verification
 from certs.registry import rules as tree
-from certs.registry import verification
 from certs.registry.notes import cosign, new_witness_key
 from certs.registry.operations import add_cosignatures, add_witness
 from certs.registry.queries import latest_checkpoint
@@ -63,6 +66,8 @@ CASES = {
     "leaf hash": ("certs_leaf", flip("leaf_hash", 0), "certificate_id = %(id)s"),
     "leaf time": ("certs_leaf", "at = at + interval '1 microsecond'", "certificate_id = %(id)s"),
     "node": ("certs_tree_node", flip("digest", 5), "level = 1 and position = 0"),
+    "chain": ("certs_checkpoint", "previous_size = previous_size - 1", "tree_size = %(size)s"),
+    "no chain": ("certs_checkpoint", "previous_size = null", "tree_size = %(size)s"),
     "root": ("certs_checkpoint", flip("root", 5), "tree_size = %(size)s"),
     "note": ("certs_checkpoint", "note = overlay(note placing 'x' from 3 for 1)", "tree_size = %(size)s"),
     "name": ("certs_certificate", "holder_name = '王建国'", "id = %(id)s"),
@@ -114,6 +119,7 @@ DELETED = {
     "number": ("certs_number", NAMED, "certificate {id} is not the one that its number"),
     "public id": ("certs_public_id", NAMED, "certificate {id} is not the one that its number"),
     "checkpoint": ("certs_checkpoint", "tree_size = %(size)s", "leaves up to {last} bear no checkpoint"),
+    "earlier checkpoint": ("certs_checkpoint", "tree_size = %(last)s", "checkpoint {last} is missing"),
 }  # fmt: skip
 
 
@@ -149,14 +155,9 @@ def test_two_exchanged_rows_are_found_and_named(
     assert _problem(auditor_services) is None
 
 
-@pytest.mark.parametrize("change", ["line = overlay(line placing 'x' from 3 for 1)", "at = at + interval '1 second'"])
-def test_an_altered_cosignature_is_found(
-    auditor_services: Services,
-    jobs_services: Services,
-    admin_connection: Admin,
-    certificate: Certificate,
-    change: str,
-) -> None:
+@pytest.fixture
+def cosigned(jobs_services: Services, certificate: Certificate) -> tuple[str, int]:
+    """The name of a witness who co-signed the newest checkpoint, and its size."""
     signer = new_witness_key(f"witness-{uuid.uuid4()}")
     with jobs_services.db.transaction(WORKER_SCOPE) as session:
         newest = latest_checkpoint(session)
@@ -164,10 +165,112 @@ def test_an_altered_cosignature_is_found(
         add_witness(session, SYSTEM, signer.verifier)
         body, _ = tree.split_note(newest.note)
         add_cosignatures(session, SYSTEM, newest.note + cosign(body, signer, 1_800_000_000))
+    return signer.name, newest.size
+
+
+@pytest.mark.parametrize("change", ["line = overlay(line placing 'x' from 3 for 1)", "at = at + interval '1 second'"])
+def test_an_altered_cosignature_is_found(
+    auditor_services: Services, admin_connection: Admin, cosigned: tuple[str, int], change: str
+) -> None:
+    name, size = cosigned
     assert _problem(auditor_services) is None
-    with altered(admin_connection, "certs_cosignature", change, "witness = %(name)s", name=signer.name):
+    with altered(admin_connection, "certs_cosignature", change, "witness = %(name)s", name=name):
         problem = _problem(auditor_services)
-    assert problem == f"the co-signature of {signer.name} on checkpoint {newest.size} was altered"
+    assert problem == f"the co-signature of {name} on checkpoint {size} was altered"
+
+
+def test_a_deleted_cosignature_is_found_and_named(
+    auditor_services: Services, admin_connection: Admin, cosigned: tuple[str, int]
+) -> None:
+    name, size = cosigned
+    with deleted(admin_connection, "certs_cosignature", "witness = %(name)s", name=name):
+        problem = _problem(auditor_services)
+    assert problem == f"the co-signature of {name} on checkpoint {size} was deleted"
+    assert _problem(auditor_services) is None
+
+
+def test_a_deleted_or_altered_witness_is_found_and_named(
+    auditor_services: Services, admin_connection: Admin, cosigned: tuple[str, int]
+) -> None:
+    name, size = cosigned
+    with deleted(admin_connection, "certs_witness", "name = %(name)s", name=name):
+        assert _problem(auditor_services) == f"witness {name} was deleted"
+        with deleted(admin_connection, "certs_cosignature", "witness = %(name)s", name=name):
+            assert _problem(auditor_services) == f"the co-signature of {name} on checkpoint {size} was deleted"
+    change = "verifier_key = reverse(verifier_key)"
+    with altered(admin_connection, "certs_witness", change, "name = %(name)s", name=name):
+        assert f"the key of witness {name} was altered" in (_problem(auditor_services) or "")
+    assert _problem(auditor_services) is None
+
+
+def test_a_cosignature_taken_twice_is_audited_once(
+    jobs_services: Services, admin_connection: Admin, cosigned: tuple[str, int]
+) -> None:
+    name, size = cosigned
+    with jobs_services.db.transaction(WORKER_SCOPE) as session:
+        newest = latest_checkpoint(session)
+        assert newest
+        assert add_cosignatures(session, SYSTEM, newest.note) == (name,)
+    rows = admin_connection.execute(
+        "select subject_id from core_audit where action = 'certs.checkpoint.cosigned' and data->>'witness' = %s",
+        (name,),
+    ).fetchall()
+    assert rows == [(str(size),)]
+
+
+def test_a_checkpoint_that_was_published_is_missed(
+    auditor_services: Services, admin_connection: Admin, certificate: Certificate
+) -> None:
+    size = _size(admin_connection)
+    # The end of the log, taken back as if the last entry had never been: nothing stored speaks of it any more.
+    nodes = (
+        "(level, position) in (select level, position from certs_tree_node where (position + 1) << level = %(size)s)"
+    )
+    newest = "select max(id::text)::uuid from certs_status_event where certificate_id = %(id)s"
+    names: dict[str, Any] = {"id": certificate.id, "size": size, "last": size - 1}
+    with (
+        deleted(admin_connection, "certs_leaf", "seq = %(last)s", **names),
+        deleted(admin_connection, "certs_tree_node", nodes, **names),
+        deleted(admin_connection, "certs_status_event", f"id = ({newest})", **names),
+        altered(admin_connection, "certs_certificate", "status = 'suspended'", **names),
+        deleted(admin_connection, "certs_checkpoint", "tree_size = %(size)s", **names),
+    ):
+        problem = _problem(auditor_services)
+    assert problem == f"checkpoint {size} is missing: it is published as checkpoint"
+    assert _problem(auditor_services) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda note: note[:-9], "the published checkpoint was altered: this is not a signed note"),
+        (lambda note: note.replace("/registry", "/registrY"), "is not the one that is published as checkpoint"),
+        (lambda note: note + "— witness.example AAAA\n", "the co-signature of witness.example on checkpoint "),
+    ],
+)
+def test_a_published_checkpoint_that_is_not_the_stored_one_is_named(
+    auditor_services: Services,
+    jobs_services: Services,
+    certificate: Certificate,
+    change: Callable[[str], str],
+    problem: str,
+) -> None:
+    key = f"{publishing.PREFIX}{publishing.CHECKPOINT}"
+    note = jobs_services.storage.get(key)
+    jobs_services.storage.put(key, change(note.decode()).encode())
+    try:
+        assert problem in (_problem(auditor_services) or "")
+    finally:
+        jobs_services.storage.put(key, note)
+    assert _problem(auditor_services) is None
+
+
+def test_a_cosigned_checkpoint_beyond_all_sizes_is_refused(jobs_services: Services, certificate: Certificate) -> None:
+    with jobs_services.db.transaction(WORKER_SCOPE) as session:
+        newest = latest_checkpoint(session)
+        assert newest
+        with pytest.raises(CosignatureRefused):
+            add_cosignatures(session, SYSTEM, newest.note.replace(f"\n{newest.size}\n", f"\n{'9' * 19}\n", 1))
 
 
 def test_verification_asks_no_more_for_more_leaves(

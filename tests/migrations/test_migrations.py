@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -40,9 +41,12 @@ def empty(instance: Instance, worker_id: str) -> Config:
     return dbadmin.alembic_config(admin)
 
 
+def _connected(config: Config) -> psycopg.Connection[tuple[Any, ...]]:
+    return psycopg.connect((config.get_main_option("sqlalchemy.url") or "").replace("+psycopg", ""))
+
+
 def _schema(config: Config) -> list[tuple[str, ...]]:
-    url = (config.get_main_option("sqlalchemy.url") or "").replace("+psycopg", "")
-    with psycopg.connect(url) as connection:
+    with _connected(config) as connection:
         return connection.execute(SCHEMA_QUERY).fetchall()
 
 
@@ -72,6 +76,25 @@ def test_each_revision_can_be_taken_back_alone(empty: Config) -> None:
 def test_schema_equals_the_models(empty: Config, kernel: Kernel) -> None:
     empty.attributes["target_metadata"] = Base.metadata
     command.check(empty)
+
+
+def test_checkpoints_of_the_version_before_name_the_one_before_them(empty: Config) -> None:
+    command.downgrade(empty, "0020-1")
+    _sign_checkpoints(empty, 3, 5, 8)
+    command.upgrade(empty, "head")
+    _sign_checkpoints(empty, 9)
+    with _connected(empty) as connection:
+        rows = connection.execute("select tree_size, previous_size from certs_checkpoint order by 1").fetchall()
+    assert rows == [(3, 0), (5, 3), (8, 5), (9, 8)]
+
+
+def _sign_checkpoints(config: Config, *sizes: int) -> None:
+    """Write checkpoints down as that version does, which knows nothing of the new column."""
+    with _connected(config) as connection:
+        connection.execute("alter table certs_checkpoint drop constraint if exists fk_certs_checkpoint_key_id")
+        for size in sizes:
+            columns = "(tree_size, root, note, key_id, at)"
+            connection.execute(f"insert into certs_checkpoint {columns} values (%s, '', '', '', now())", (size,))
 
 
 def _imported(path: Path) -> list[str]:
