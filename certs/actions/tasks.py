@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import structlog
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from certs.actions import archive, queries
@@ -100,6 +100,9 @@ def _pack(services: Services, ordered: Order, waiting: Sequence[uuid.UUID]) -> N
         services.storage.put(key, path)
     with services.db.transaction(WORKER_SCOPE) as session:
         if read_order(session, ordered.action_id) is None:
+            if session.scalar(select(Action.state).where(Action.id == ordered.action_id)) == "stopped":
+                # No job names it, so nobody would ever delete it.
+                services.storage.delete(key)
             return
         mine = (ActionItem.tenant_id == ordered.tenant_id, ActionItem.action_id == ordered.action_id)
         for certificate_id, code in refused.items():

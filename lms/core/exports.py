@@ -1,4 +1,4 @@
-"""Files that a job makes for its owner to download."""
+"""Files that a job makes for its owner to download, and their end."""
 
 from __future__ import annotations
 
@@ -35,3 +35,16 @@ def publish_table(
         target = Path(folder) / "table.xlsx"
         count = files.write_table(target, sheet, heads, rows)
         publish(services, job_id, target, count, file_name)
+
+
+def forget_overdue(services: Services) -> None:
+    """Delete files that were kept long enough (ticker): they hold personal data, and can be made again.
+
+    The file goes first: whoever is killed in between leaves a row for the next run to find.
+    """
+    with services.db.transaction(WORKER_SCOPE, read_only=True) as session:
+        overdue = jobs.files_overdue(session)
+    for job_id, key in overdue:
+        services.storage.delete(key)
+        with services.db.transaction(WORKER_SCOPE) as session:
+            jobs.forget_file(session, job_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -14,7 +14,17 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from lms.core import clock, ids
 from lms.core.access import Actor
 from lms.core.db import Base
-from lms.core.errors import NotFound
+from lms.core.errors import DomainError, NotFound
+from lms.core.i18n import lazy_gettext as _
+from lms.core.services import services_of
+
+
+class FileGone(DomainError):
+    """The file that the job made was deleted when its days were over."""
+
+    code = "file_gone"
+    status = 410
+    message = _("文件已过保存期限，已自动删除。需要时请回到原来的页面，重新导出或下载")
 
 
 class JobState(StrEnum):
@@ -27,12 +37,16 @@ class JobState(StrEnum):
 
 
 class Job(Base):
-    """One long job of one person or tenant, as its owner sees it."""
+    """One long job of one person or tenant, as its owner sees it.
+
+    ``object_key`` is where the file lies that it made, ``file_name`` what that is called; the name outlives the file.
+    """
 
     __tablename__ = "core_job"
     __table_args__ = (
         Index("ix_core_job_tenant_id", "tenant_id", "id"),
         Index("ix_core_job_owner_id", "owner_id", "id"),
+        Index("ix_core_job_file", "updated_at", postgresql_where="object_key is not null"),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -53,7 +67,7 @@ class Job(Base):
 
 @dataclass(frozen=True, slots=True)
 class JobView:
-    """What the page shows of a job. ``percent`` is 0–100."""
+    """What the page shows of a job. ``percent`` is 0–100; ``file_until`` is how long its file is kept at least."""
 
     id: uuid.UUID
     kind: str
@@ -65,6 +79,11 @@ class JobView:
     detail: dict[str, Any]
     object_key: str | None
     file_name: str | None
+    file_until: datetime | None
+
+    @property
+    def is_file_gone(self) -> bool:
+        return self.file_name is not None and self.object_key is None
 
     @property
     def percent(self) -> int:
@@ -125,4 +144,23 @@ def access_job(session: Session, job_id: uuid.UUID) -> JobView:
         detail=row.detail,
         object_key=row.object_key,
         file_name=row.file_name,
+        file_until=row.updated_at + kept_for(session) if row.object_key else None,
     )
+
+
+def kept_for(session: Session) -> timedelta:
+    """Return how long the file of a job is kept."""
+    return timedelta(days=services_of(session).settings.export_keep_days)
+
+
+def files_overdue(session: Session) -> list[tuple[uuid.UUID, str]]:
+    """Return the jobs whose file has been kept long enough, with its key. Worker scope."""
+    over = select(Job.id, Job.object_key).where(
+        Job.object_key.is_not(None), Job.updated_at < clock.now() - kept_for(session)
+    )
+    return [(job_id, key or "") for job_id, key in session.execute(over)]
+
+
+def forget_file(session: Session, job_id: uuid.UUID) -> None:
+    """Note that the job's file is gone."""
+    session.execute(update(Job).where(Job.id == job_id).values(object_key=None))

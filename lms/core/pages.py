@@ -115,6 +115,8 @@ def job(job_id: Any) -> ResponseReturnValue:
 def job_file(job_id: Any) -> ResponseReturnValue:
     """Hand out the file that a job has made."""
     found = jobs.access_job(web.db(), job_id)
+    if found.is_file_gone:
+        raise jobs.FileGone
     if not found.object_key:
         raise NotFound
     web.note_personal_read("export", found.id, kind=found.kind)
@@ -122,7 +124,7 @@ def job_file(job_id: Any) -> ResponseReturnValue:
     try:
         size = storage.size(found.object_key)
     except ObjectMissing:
-        raise NotFound from None
+        raise jobs.FileGone from None
     # In pieces: an archive of certificates has some hundred megabytes.
     response = download(storage.stream(found.object_key), found.file_name or "export.xlsx")
     response.content_length = size

@@ -48,6 +48,7 @@ class Settings:
     timezone: str
     pool_size: int
     bulk_chunk_people: int
+    export_keep_days: int
     signing: SigningSettings
 
     @property
@@ -119,6 +120,7 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
         timezone=env.get("ANZHENG_TIMEZONE", "Asia/Shanghai"),
         pool_size=_positive("ANZHENG_POOL_SIZE", env.get("ANZHENG_POOL_SIZE", "20")),
         bulk_chunk_people=_positive("ANZHENG_BULK_CHUNK_PEOPLE", env.get("ANZHENG_BULK_CHUNK_PEOPLE", "50")),
+        export_keep_days=_positive("ANZHENG_EXPORT_KEEP_DAYS", env.get("ANZHENG_EXPORT_KEEP_DAYS", "7")),
         signing=_signing(env),
     )
 

@@ -1,4 +1,4 @@
-"""Certs: each checkpoint of the log names the one before it, so that none can be taken out unnoticed."""
+"""Certs: each checkpoint of the log names the one before it. Core: files of jobs are found by their age."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ branch_labels = None
 depends_on = None
 
 TABLE = "certs_checkpoint"
+FILES = "ix_core_job_file"
 FUNCTION = "certs_checkpoint_follows()"
 # The database fills it in, so that the version that runs beside this one need not know of it.
 FOLLOW = """
@@ -37,10 +38,19 @@ def upgrade() -> None:
     with op.get_context().autocommit_block():
         op.execute("set statement_timeout = 0")
         op.execute(BACKFILL)
+        op.create_index(
+            FILES,
+            "core_job",
+            ["updated_at"],
+            postgresql_where=sa.text("object_key is not null"),
+            postgresql_concurrently=True,
+            if_not_exists=True,
+        )
         op.execute("set statement_timeout = '60s'")
 
 
 def downgrade() -> None:
+    op.drop_index(FILES, "core_job")
     op.execute("drop trigger certs_checkpoint_follows on certs_checkpoint")
     op.execute(f"drop function {FUNCTION}")
     op.drop_column(TABLE, "previous_size")

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
 from sqlalchemy import select
 
+from certs.actions import tasks
 from certs.models import Certificate
 from lms.core import audit
 from lms.core.services import Services
+from lms.core.storage import ObjectMissing, Storage
 from lms.core.tenancy import WORKER_SCOPE
 from lms.core.web import AnzhengFlask
 from tests.certs import certificate_world as world
@@ -84,3 +88,31 @@ def test_an_archive_stopped_before_its_end_is_not_handed_out(desk: Desk) -> None
     action_id = desk.settled(answer)
     assert set(desk.items(action_id).values()) == {("open", "")}
     assert "下载压缩包" not in desk.client.get(answer.location).text
+
+
+class StoppedMeanwhile(Storage):
+    """Storage in which the order is stopped as soon as its archive lies there."""
+
+    def __init__(self, url: str, stop: Callable[[], object]) -> None:
+        super().__init__(url)
+        self._stop = stop
+
+    def put(self, key: str, data: bytes | Path) -> None:
+        super().put(key, data)
+        self._stop()
+
+
+def test_an_archive_stopped_at_its_end_is_not_kept(desk: Desk) -> None:
+    answer = desk.order("files", [one.id for one in desk.mine])
+    action_id = answer.location.rsplit("/", 1)[1]
+    storage = StoppedMeanwhile(desk.jobs.settings.storage_url, lambda: desk.client.post(f"{answer.location}/stop"))
+    tasks.run(replace(desk.jobs, storage=storage), action_id=action_id)
+    assert "已停止" in desk.client.get(answer.location).text
+    with pytest.raises(ObjectMissing):
+        desk.jobs.storage.size(f"exports/{action_id}.zip")
+
+
+def test_an_archive_made_twice_is_kept(desk: Desk) -> None:
+    action_id = desk.settled(desk.order("files", [one.id for one in desk.mine]))
+    tasks.run(desk.jobs, action_id=str(action_id))
+    assert desk.jobs.storage.size(f"exports/{action_id}.zip")

@@ -20,6 +20,7 @@ from lms.core.settings import SettingsError, load_secrets, load_settings
         ("ANZHENG_FACE_ENGINE", "psychic"),
         ("ANZHENG_POOL_SIZE", "many"),
         ("ANZHENG_BULK_CHUNK_PEOPLE", "0"),
+        ("ANZHENG_EXPORT_KEEP_DAYS", "0"),
     ],
 )
 def test_a_wrong_setting_is_named(name: str, value: str) -> None:
