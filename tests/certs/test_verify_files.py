@@ -15,11 +15,14 @@ from flask.testing import FlaskClient
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.validation import validate_pdf_signature
 from pyhanko_certvalidator import ValidationContext
+from sqlalchemy import event
 
-from certs.check.queries import GUESSES_ALLOWED
+from certs.check.queries import GUESSES_ALLOWED, Visitor
 from certs.models import Certificate
 from certs.rules import Decision
 from certs.verify.limits import limits
+from certs.verify.operations import verify_file
+from certs.verify.rules import Outcome
 from lms.app import create_app
 from lms.core import clock
 from lms.core.services import Services
@@ -303,3 +306,23 @@ def test_the_find_page_and_the_check_page_lead_here(client: FlaskClient, certifi
     form = client.get("/verify").text
     assert 'enctype="multipart/form-data"' in form
     assert "20 MB" in form
+
+
+@pytest.mark.parametrize("place", range(7))
+def test_a_database_lost_between_two_questions_makes_no_genuine_file_false(
+    services: Services, admin_connection: Admin, pdf: bytes, place: int
+) -> None:
+    asked: list[str] = []
+
+    def lose(connection: Any, cursor: Any, statement: str, *_rest: object) -> None:
+        asked.append(statement)
+        if len(asked) == place + 1:
+            admin_connection.execute("select pg_terminate_backend(%s)", (cursor.connection.info.backend_pid,))
+
+    event.listen(services.db.engine, "before_cursor_execute", lose)
+    try:
+        report = verify_file(services, pdf, Visitor(bytes(32), "other"), throttle=False)
+    finally:
+        event.remove(services.db.engine, "before_cursor_execute", lose)
+    assert len(asked) > place, "the questions are fewer than this test thinks"
+    assert (report.outcome, report.is_available) == (Outcome.UNDETERMINED, False)
