@@ -59,11 +59,13 @@ def audit(
     """
     origin, checkpoint = keys[0].name, None
     try:
+        expected: list[tuple[str, Checkpoint]] = []
+        # Before the checkpoint: the log may grow meanwhile, and no tree that was co-signed is larger than a later one.
+        cosigned = [(witness.name, _cosigned(source, keys, witness, expected)) for witness in witnesses]
         note, checkpoint, key = signed_checkpoint(source, keys, CHECKPOINT)
         if remembered:
             check_not_shrunk(checkpoint, remembered.checkpoint)
-        expected = [(f"the {CHECKPOINT}", checkpoint)]
-        cosigned = [(witness.name, _cosigned(source, keys, witness, expected)) for witness in witnesses]
+        expected.append((f"the {CHECKPOINT}", checkpoint))
         if remembered:
             expected.append(("the remembered checkpoint", remembered.checkpoint))
         walk = _Walk(source, checkpoint.size, remembered, expected)

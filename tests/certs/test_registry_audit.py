@@ -12,8 +12,12 @@ import pytest
 from click.testing import CliRunner, Result
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from certs.registry import rules as tree
 from certs.registry import tiles
+from certs.registry.auditing import audit
 from certs.registry.commands import registry_group
+from certs.registry.notes import SignerKey, cosign, new_witness_key, read_verifier_key
+from certs.registry.sources import Folder
 from tests.certs.published_log import entry_list, verifier_key, write_checkpoint, write_log
 
 SIZE = 700
@@ -178,3 +182,37 @@ def test_an_unreachable_log_is_not_judged() -> None:
         result = CliRunner().invoke(registry_group, ["audit", place, "--key", verifier_key(KEY)])
         assert (result.exit_code, result.stdout) == (2, "")
         assert "not audited" in result.stderr
+
+
+@dataclass(slots=True)
+class Growing:
+    """A log of 700 entries, 600 of them co-signed, that has one more, co-signed at once, after some looks at it."""
+
+    folder: Path
+    looks: int
+    before: dict[str, str]
+
+    def get(self, path: str) -> bytes | None:
+        if path in self.before and self.looks > 0:
+            self.looks -= 1
+            return self.before[path].encode()
+        return Folder(self.folder).get(path)
+
+
+def _cosigned_log(folder: Path, size: int, signer: SignerKey) -> str:
+    note = (write_log(folder, entry_list(size), KEY) / "checkpoint").read_text("utf8")
+    return note + cosign(tree.split_note(note)[0], signer, 1_800_000_000)
+
+
+@pytest.mark.parametrize("looks", range(6))
+def test_a_log_that_grows_during_the_audit_is_not_distrusted(tmp_path: Path, looks: int) -> None:
+    signer = new_witness_key("witness.example.gov.cn")
+    witnessed = _cosigned_log(tmp_path, 600, signer)
+    newest = (write_log(tmp_path, entry_list(700), KEY) / "checkpoint").read_text("utf8")
+    cosigned = _cosigned_log(tmp_path, 701, signer)
+    for name in ("witnessed", "checkpoint"):
+        (tmp_path / name).write_text(cosigned, encoding="utf8")
+    source = Growing(tmp_path, looks, {"checkpoint": newest, "witnessed": witnessed})
+    found, _ = audit(source, [read_verifier_key(verifier_key(KEY))], None, witnesses=[signer.verifier])
+    assert (found.problem, found.size) == (None, 700 if looks == 5 else 701)
+    assert found.witnesses == ("witness.example.gov.cn 2027-01-15T08:00:00Z",)
