@@ -128,6 +128,13 @@ def report(session: Session, job_id: uuid.UUID, **changes: object) -> None:
     session.execute(update(Job).where(Job.id == job_id).values(updated_at=clock.now(), **changes))
 
 
+def give_up(session: Session, job_id: uuid.UUID) -> None:
+    """Note that a job is not tried again; one that is over stays as it is."""
+    going = (JobState.QUEUED, JobState.RUNNING)
+    failed = update(Job).where(Job.id == job_id, Job.state.in_(going))
+    session.execute(failed.values(state=JobState.FAILED, updated_at=clock.now()))
+
+
 def access_job(session: Session, job_id: uuid.UUID) -> JobView:
     """Return the job if the scope lets it through, else raise NotFound."""
     row = session.scalars(select(Job).where(Job.id == job_id)).first()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-from collections.abc import Awaitable, Callable
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,7 @@ from procrastinate.jobs import Job, Status
 from procrastinate.worker import Worker
 from sqlalchemy import text
 
+from lms.core import jobs
 from lms.core.db import GIVEN_UP_SOON
 from lms.core.services import Services, Task, Ticker
 from lms.core.tenancy import WORKER_SCOPE
@@ -46,11 +48,24 @@ def build_queue_app(services: Services, conninfo: str) -> procrastinate.App:
 
 
 def _add_task(app: procrastinate.App, services: Services, task: Task) -> None:
-    def run(**arguments: Any) -> None:
-        task.function(services, **arguments)
+    def run(context: JobContext, /, **arguments: Any) -> None:
+        try:
+            task.function(services, **arguments)
+        except Exception:
+            # As the strategy below counts: it tries no more.
+            if context.job.attempts >= task.max_attempts:
+                _give_up(services, arguments)
+            raise
 
     retry = procrastinate.RetryStrategy(max_attempts=task.max_attempts, exponential_wait=2)
-    app.task(name=task.name, queue=task.queue, retry=retry)(run)
+    app.task(name=task.name, queue=task.queue, retry=retry, pass_context=True)(run)
+
+
+def _give_up(services: Services, arguments: Mapping[str, Any]) -> None:
+    """Let the page of a job say that it has failed: it would wait for ever."""
+    if "job_id" in arguments:
+        with services.db.transaction(WORKER_SCOPE) as session:
+            jobs.give_up(session, uuid.UUID(arguments["job_id"]))
 
 
 @dataclass(slots=True)
@@ -94,6 +109,7 @@ async def _recover_stalled(app: procrastinate.App, services: Services, hands: Ha
                     await app.job_manager.retry_job(job)
                 else:
                     await app.job_manager.finish_job(job, status=Status.FAILED, delete_job=False)
+                    await asyncio.to_thread(_give_up, services, job.task_kwargs)
                 log.warning("job_recovered", job=job.id, task=job.task_name, attempts=job.attempts)
         except (*DATABASE_LOST, ConnectorException) as error:
             # The next round tries again: without recovery a killed worker's jobs would stay undone.

@@ -15,9 +15,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
-from lms.core import queue
+from lms.core import jobs, queue
+from lms.core.access import SYSTEM
 from lms.core.services import Services
-from lms.core.tenancy import PUBLIC_SCOPE
+from lms.core.tenancy import PUBLIC_SCOPE, WORKER_SCOPE
 from tests.conftest import Admin, Instance, Worker
 from tests.waiting import wait_for
 
@@ -115,3 +116,30 @@ def test_the_job_of_a_killed_worker_runs_again(
     finally:
         second.terminate()
         second.wait(20)
+
+
+def test_a_job_that_is_given_up_says_so_on_its_page(
+    jobs_services: Services, queue_worker: Worker, admin_connection: Admin
+) -> None:
+    name = f"tests.fail.{uuid.uuid4()}"
+
+    def fail(_services: Services, *, job_id: str) -> None:
+        raise ZeroDivisionError(job_id)
+
+    jobs_services.kernel.task(name, fail, max_attempts=1)
+    try:
+        with jobs_services.db.transaction(WORKER_SCOPE) as session:
+            job_id = jobs.start(session, SYSTEM, name, "导出清单")
+            queue.enqueue(session, name, job_id=str(job_id))
+        queue_worker.drain()
+        assert _state(jobs_services, job_id) is jobs.JobState.QUEUED, "it is tried again"
+        admin_connection.execute("update procrastinate_jobs set scheduled_at = now() where task_name = %s", (name,))
+        queue_worker.drain()
+    finally:
+        del jobs_services.kernel.tasks[name]
+    assert _state(jobs_services, job_id) is jobs.JobState.FAILED
+
+
+def _state(services: Services, job_id: uuid.UUID) -> jobs.JobState:
+    with services.db.transaction(WORKER_SCOPE, read_only=True) as session:
+        return jobs.access_job(session, job_id).state
