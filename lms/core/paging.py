@@ -51,9 +51,9 @@ def _encode(direction: str, values: Sequence[object]) -> str:
 def _decode(cursor: str, count: int) -> tuple[str, list[str]]:
     try:
         direction, *values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (binascii.Error, ValueError, TypeError, UnicodeDecodeError):
+    except (binascii.Error, ValueError, TypeError, RecursionError):
         raise BadCursor from None
-    if direction not in {"n", "p"} or len(values) != count or not all(isinstance(v, str) for v in values):
+    if direction not in ("n", "p") or len(values) != count or not all(isinstance(v, str) for v in values):
         raise BadCursor
     return direction, values
 

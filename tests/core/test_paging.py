@@ -72,7 +72,11 @@ def test_walking_back_meets_the_same_pages(listed: tuple[Session, str]) -> None:
 
 @pytest.mark.parametrize(
     "cursor",
-    ["x", "€", "e30", base64.urlsafe_b64encode(b'["n","yesterday","1"]').decode(), "A" * 5000],
+    [
+        *("x", "€", "e30", "A" * 5000),
+        *(base64.urlsafe_b64encode(text).decode() for text in (b'["n","yesterday","1"]', b'[["n"],"1","1"]')),
+        pytest.param(base64.urlsafe_b64encode(b"[" * 9000).decode(), id="nested"),
+    ],
 )
 def test_a_forged_cursor_is_refused(listed: tuple[Session, str], cursor: str) -> None:
     session, subject = listed
