@@ -139,7 +139,7 @@ def export(services: Services, *, job_id: str, scope: dict[str, object], action_
     """Write a list to storage, seen through the scope of whoever asked, and name the file in the job."""
     with services.db.transaction(Scope.from_data(scope), read_only=True) as session:
         heads: Sequence[str] = EXPORT_ACTIONS
-        rows: Iterable[list[str]] = map(_action_row, queries.all_actions(session, kind, state))
+        rows: Iterable[list[str]] = (_action_row(services, one) for one in queries.all_actions(session, kind, state))
         if action_id:
             pairs = queries.all_items(session, access_action(session, uuid.UUID(action_id)), state)
             heads, rows = EXPORT_ITEMS, itertools.starmap(_item_row, pairs)
@@ -152,14 +152,13 @@ def _item_row(item: ActionItem, certificate: Certificate | None) -> list[str]:
     return [*shown, status, EXPORT_ITEM_STATES[item.state], refusal_text(item.refusal)]
 
 
-def _action_row(row: Action) -> list[str]:
-    ended = row.ended_at.isoformat(timespec="minutes") if row.ended_at else ""
+def _action_row(services: Services, row: Action) -> list[str]:
     return [
         EXPORT_KINDS[Kind(row.kind)],
         str(row.certificates),
         EXPORT_STATES[row.state],
         row.reason,
         row.ordered_by_name,
-        row.ordered_at.isoformat(timespec="minutes"),
-        ended,
+        exports.moment(services, row.ordered_at),
+        exports.moment(services, row.ended_at),
     ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import replace
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
@@ -62,11 +61,10 @@ def _withdraw_some(services: Services, import_id: uuid.UUID) -> bool:
 
 def export_imports(services: Services, *, job_id: str, tenant_id: str, q: str, state: str) -> None:
     """Write the list of imports as filtered on the page, for download."""
-    zone = ZoneInfo(services.settings.timezone)
     heads = ["文件", "原系统", "上传时间", "上传人", "行数", "有误", "已登记", "已注销", "状态"]
     with services.db.transaction(WORKER_SCOPE, read_only=True) as session:
         rows = [
-            (one.file_name, one.source_system, f"{one.created_at.astimezone(zone):%Y-%m-%d %H:%M}",
+            (one.file_name, one.source_system, exports.moment(services, one.created_at),
              one.created_by_name, one.rows_total, one.rows_bad, one.certificates_added, one.certificates_withdrawn,
              STATE_TEXTS[one.state][0])
             for one in queries.all_imports(session, uuid.UUID(tenant_id), q, state)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -144,15 +144,15 @@ def export_templates(services: Services, *, job_id: str, wanted: dict[str, Any])
     """Write the list of page templates to storage and name the file in the job."""
     with services.db.transaction(WORKER_SCOPE, read_only=True) as session:
         found = queries.all_templates(session, queries.TemplateFilter(**wanted))
-        exports.publish_table(
-            services, uuid.UUID(job_id), SHEET, TEMPLATE_HEADS, map(_template_row, found), "templates.xlsx"
-        )
+        rows = (_template_row(services, one) for one in found)
+        exports.publish_table(services, uuid.UUID(job_id), SHEET, TEMPLATE_HEADS, rows, "templates.xlsx")
 
 
-def _template_row(row: Template) -> list[str]:
+def _template_row(services: Services, row: Template) -> list[str]:
     spec = templates.spec_of(row.spec)
     hidden = "、".join(str(wording.ROWS[name]) for name in spec.hidden)
-    names, published = (row.code, row.name_zh, row.name_en), (row.published_by_name or "", _moment(row.published_at))
+    names = (row.code, row.name_zh, row.name_en)
+    published = (row.published_by_name or "", exports.moment(services, row.published_at))
     return [*names, str(row.version), str(wording.PALETTES[spec.palette]), hidden, *published]
 
 
@@ -167,16 +167,14 @@ def export_drafts(services: Services, *, job_id: str, wanted: dict[str, Any]) ->
     """Write the list of drafts to storage and name the file in the job."""
     with services.db.transaction(WORKER_SCOPE, read_only=True) as session:
         found = queries.all_drafts(session, queries.DraftFilter(**wanted))
-        exports.publish_table(services, uuid.UUID(job_id), SHEET, DRAFT_HEADS, map(_draft_row, found), "drafts.xlsx")
+        rows = (_draft_row(services, one) for one in found)
+        exports.publish_table(services, uuid.UUID(job_id), SHEET, DRAFT_HEADS, rows, "drafts.xlsx")
 
 
-def _draft_row(row: Draft) -> list[str]:
+def _draft_row(services: Services, row: Draft) -> list[str]:
+    made, asked, decided = (exports.moment(services, at) for at in (row.made_at, row.asked_at, row.decided_at))
     names = (str(wording.DRAFT_KINDS[row.kind]), row.content["name_zh"], row.code)
-    made, asked = (row.made_by_name, _moment(row.made_at)), (row.asked_by_name or "", _moment(row.asked_at))
-    decided = (row.decided_by_name or "", _moment(row.decided_at), row.decision_reason or "")
+    proposed = (row.made_by_name, made, row.asked_by_name or "", asked)
+    answered = (row.decided_by_name or "", decided, row.decision_reason or "")
     version = "" if row.published_version is None else str(row.published_version)
-    return [*names, str(wording.draft_state(row)[0]), *made, *asked, *decided, version]
-
-
-def _moment(at: datetime | None) -> str:
-    return at.isoformat(timespec="minutes") if at else ""
+    return [*names, str(wording.draft_state(row)[0]), *proposed, *answered, version]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import tempfile
 import uuid
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from lms.core import jobs
 from lms.core.services import Services
@@ -20,6 +22,11 @@ def publish(services: Services, job_id: uuid.UUID, workbook: bytes | Path, rows:
     with services.db.transaction(WORKER_SCOPE) as session:
         over = {"state": jobs.JobState.DONE, "done": rows, "total": rows}
         jobs.report(session, job_id, **over, object_key=key, file_name=file_name)
+
+
+def moment(services: Services, at: datetime | None) -> str:
+    """Return what a file says of a moment, to the minute in the province's time; nothing for none."""
+    return f"{at.astimezone(ZoneInfo(services.settings.timezone)):%Y-%m-%d %H:%M}" if at else ""
 
 
 def publish_table(
