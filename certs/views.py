@@ -288,6 +288,6 @@ def decide_status(certificate_id: uuid.UUID) -> ResponseReturnValue:
         page = _page(row, layout="layouts/desk.html", back=back_to(url_for(".regulator_list")), form=form)
         return page, 422
     decision = Decision(str(form.decision.data))
-    decide(web.db(), web.actor(), certificate_id, decision, (form.reason.data or "").strip(), code=form.code.data or "")
+    decide(web.db(), web.actor(), certificate_id, decision, form.reason.data or "", code=form.code.data or "")
     flash(_("已执行：%(decision)s", decision=DECISIONS[decision][0]), "ok")
     return redirect(url_for(".regulator_certificate", certificate_id=certificate_id))

@@ -5,16 +5,16 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 
-from flask_wtf import FlaskForm
 from wtforms import StringField, TextAreaField
 from wtforms.validators import InputRequired, Length
 
 from certs.errors import ChoiceUnreadable
+from certs.forms import TextForm
 from lms.core import web
 from lms.core.i18n import lazy_gettext as _
 
 
-class ReasonForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
+class ReasonForm(TextForm):
     """Why it is decided: a coded reason, and what the official writes to it."""
 
     code = StringField(_("理由类别"), [InputRequired(_("请选择列表中的理由")), Length(max=40)])

@@ -119,7 +119,7 @@ def order() -> ResponseReturnValue:
         wanted=wanted_of_regulator() if is_all else None,
         confirmed=int(confirmed) if confirmed.isdecimal() and len(confirmed) < 10 else 0,
         reason_code=form.code.data or "",
-        reason=(form.reason.data or "").strip(),
+        reason=form.reason.data or "",
     )
     try:
         found = operations.order(web.db(), web.actor(), wanted)

@@ -138,7 +138,7 @@ def record(code: str, person_id: uuid.UUID) -> ResponseReturnValue:
         return _person(code, person_id, form), 422
     kind, coded = str(form.what.data).split(":", 1)
     new = credentials.NewCredential(
-        kind, coded, form.months.data or 0, (form.detail.data or "").strip(), (form.document.data or "").strip()
+        kind, coded, form.months.data or 0, form.detail.data or "", form.document.data or ""
     )
     try:
         credentials.record_credential(web.db(), web.actor(), one.enrolment, new)

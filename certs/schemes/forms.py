@@ -18,14 +18,15 @@ from wtforms import (
     ValidationError,
 )
 from wtforms.fields import Field, SelectChoice  # type: ignore[attr-defined]  # newer than the published types
-from wtforms.validators import InputRequired, Length, NumberRange, Optional
+from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional
 
+from certs.forms import TextForm
 from certs.schemes import rules
 from certs.schemes.wording import CLASSES, LEVELS, NAMES, PAPERS
 from lms.core.i18n import gettext
 from lms.core.i18n import lazy_gettext as _
 
-_MUST = InputRequired(_("请填写"))
+_MUST = DataRequired(_("请填写"))
 PROBLEMS = {
     "places": _("只能使用 {province}、{year}、{serial:07d}、{check}，序号 5 至 9 位"),
     "serial": _("须恰好含一个序号，例如 {serial:07d}"),
@@ -59,7 +60,7 @@ def no_control_characters(_form: FlaskForm, field: Field) -> None:
         raise ValidationError(gettext("不能含控制字符"))
 
 
-class SchemeForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
+class SchemeForm(TextForm):
     """A version of a certificate type. ``today`` is set by the view: a version begins on it or later."""
 
     today: date = date.max
@@ -143,9 +144,9 @@ class SchemeForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
 
     def content(self, programme_code: str) -> dict[str, Any]:
         """Return what was filled in, as a draft holds it."""
-        values = {"class" if name == "class_" else name: _clean(self[name].data) for name in self._plain()}
+        values = {"class" if name == "class_" else name: self[name].data for name in self._plain()}
         code, version = str(self.template.data).rsplit(":", 1)
-        basis = {one.value: _clean(self[f"basis_{one.value}"].data) for one in BASED if self[f"basis_{one.value}"].data}
+        basis = {one.value: self[f"basis_{one.value}"].data for one in BASED if self[f"basis_{one.value}"].data}
         hours = float(self.class_hours.data or 0)
         asked = rules.Requirements(
             **{
@@ -215,7 +216,7 @@ class NewSchemeForm(SchemeForm):
         check_code(field)
 
 
-class ReturnForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
+class ReturnForm(TextForm):
     """Why a draft goes back to whoever asked for its publication."""
 
     reason = TextAreaField(
@@ -229,11 +230,7 @@ def check_code(field: Field) -> None:
         raise ValidationError(gettext("请用 3 至 40 个小写字母、数字和连字符，以字母开头，例如 dust-safety-officer"))
 
 
-def _clean(value: Any) -> Any:
-    return value.strip() if isinstance(value, str) else value
-
-
-class CredentialForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
+class CredentialForm(TextForm):
     """What an official has seen of a person."""
 
     what = SelectField(

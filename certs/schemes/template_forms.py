@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_wtf import FlaskForm
 from wtforms import BooleanField, SelectField, StringField, TextAreaField
 from wtforms.fields import Field
-from wtforms.validators import InputRequired, Length, Optional
+from wtforms.validators import DataRequired, Length, Optional
 
 from certs.adapters.face import TemplateSpec
 from certs.adapters.trial import page_problems
+from certs.forms import TextForm
 from certs.schemes.forms import check_code, choices, no_control_characters
 from certs.schemes.templates import spec_data, spec_of
 from certs.schemes.wording import PALETTES, ROWS
 from lms.core.i18n import gettext
 from lms.core.i18n import lazy_gettext as _
 
-_MUST = InputRequired(_("请填写"))
+_MUST = DataRequired(_("请填写"))
 _PLAIN = ("heading_zh", "statement_zh", "statement_en", "seal_line_zh", "seal_name_zh", "issuer_label_zh", "palette")
 
 
@@ -26,7 +26,7 @@ def _text(longest: int, *, needed: bool = True) -> list[Any]:
     return [_MUST if needed else Optional(), *rules]
 
 
-class TemplateForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
+class TemplateForm(TextForm):
     """A version of a certificate page."""
 
     name_zh = StringField(_("版式名称"), _text(40))
@@ -59,15 +59,15 @@ class TemplateForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     def content(self) -> dict[str, Any]:
         """Return what was filled in, as a draft holds it."""
         return {
-            "name_zh": (self.name_zh.data or "").strip(),
-            "name_en": (self.name_en.data or "").strip(),
+            "name_zh": self.name_zh.data,
+            "name_en": self.name_en.data,
             "spec": spec_data(self.spec()),
         }
 
     def spec(self) -> TemplateSpec:
         """Return the page that was filled in."""
         values: dict[str, Any] = {name: " ".join((self[name].data or "").split()) for name in _PLAIN}
-        notes = tuple((self[f"note_{place}"].data or "").strip() for place in range(2))
+        notes = tuple(self[f"note_{place}"].data or "" for place in range(2))
         hidden = tuple(row for row in ROWS if not self[f"show_{row}"].data)
         return TemplateSpec(**values, notes_zh=notes, hidden=hidden)
 

@@ -156,7 +156,7 @@ def new() -> ResponseReturnValue:
 def add() -> ResponseReturnValue:
     """Keep the first draft of a new certificate page."""
     form = NewTemplateForm()
-    code = (form.code.data or "").strip()
+    code = form.code.data or ""
     good = form.validate_on_submit() and form.fits()
     if taken := drafts.code_taken(web.db(), "template", code):
         form.code.errors = [*form.code.errors, taken]

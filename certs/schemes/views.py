@@ -122,7 +122,7 @@ def _is_good(form: SchemeForm, code: str) -> bool:
     """Judge what was filled in, with what only the other types can tell."""
     if not form.validate_on_submit():
         return False
-    clash = drafts.number_clash(web.db(), code, (form.number_pattern.data or "").strip())
+    clash = drafts.number_clash(web.db(), code, form.number_pattern.data or "")
     if clash:
         text = _("会与证书类型 %(code)s 的编号重复，请换用其他字样", code=clash)
         form.number_pattern.errors = [*form.number_pattern.errors, text]
@@ -162,7 +162,7 @@ def add() -> ResponseReturnValue:
     """Keep the first draft of a new certificate type."""
     _access_all_types()
     form = _form(NewSchemeForm())
-    code = (form.code.data or "").strip()
+    code = form.code.data or ""
     good = _is_good(form, code)
     if taken := drafts.code_taken(web.db(), "scheme", code):
         form.code.errors = [*form.code.errors, taken]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from flask_wtf import FlaskForm
 from wtforms import DateField, StringField, TextAreaField
 from wtforms.validators import AnyOf, InputRequired, Length, Optional
 
+from certs.forms import TextForm
 from certs.rules import CorrectionKind, ProposalKind
 from lms.core.i18n import lazy_gettext as _
 
@@ -13,7 +13,7 @@ _REASON = [InputRequired(_("请填写理由")), Length(min=4, max=500, message=_
 _LONG = [InputRequired(_("请填写内容")), Length(min=4, max=2000, message=_("内容请写 4 至 2000 个字"))]
 
 
-class ProposalForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
+class ProposalForm(TextForm):
     """What is proposed about a certificate; a ban without a day is for good."""
 
     kind = StringField(_("事项"), [InputRequired(), AnyOf([kind.value for kind in ProposalKind])])
@@ -22,14 +22,14 @@ class ProposalForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     reason = TextAreaField(_("理由"), _REASON)
 
 
-class VerdictForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
+class VerdictForm(TextForm):
     """How a case ends, with the reason."""
 
     verdict = StringField(_("决定"), [InputRequired(), AnyOf(["approve", "refuse", "withdraw"])])
     reason = TextAreaField(_("理由"), _LONG)
 
 
-class CorrectionForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
+class CorrectionForm(TextForm):
     """What is to be corrected and why."""
 
     kind = StringField(_("更正内容"), [InputRequired(), AnyOf([kind.value for kind in CorrectionKind])])
@@ -37,7 +37,7 @@ class CorrectionForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     note = TextAreaField(_("说明"), _REASON)
 
 
-class ObjectionForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
+class ObjectionForm(TextForm):
     """What the holder says against a decision."""
 
     subject_id = StringField(_("决定"), [InputRequired(), Length(max=36)])

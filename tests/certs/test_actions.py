@@ -219,6 +219,7 @@ def test_looking_is_not_deciding(desk: Desk) -> None:
         ({"code": "revoke_lending"}, 422),
         ({"code": ""}, 422),
         ({"reason": "短"}, 422),
+        ({"reason": "  \r\n  "}, 422),
         ({"reason": "长" * 501}, 422),
         ({"all": "1", "confirmed": "-1"}, 409),
         ({"all": "1", "confirmed": "９９"}, 409),

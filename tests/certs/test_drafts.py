@@ -143,8 +143,9 @@ def test_a_returned_draft_says_why_and_can_be_asked_for_again(
     second = colleague(app, jobs_services, address)
     world.settle(queue_worker)
     assert "的草稿待您批准" in second.get("/notices").text
-    short = second.post(f"{address}/return", data={"reason": "不"})
-    assert (short.status_code, "4 至 500" in errors_of(short.text)) == (422, True)
+    for said in ("不", "     "):
+        short = second.post(f"{address}/return", data={"reason": said})
+        assert (short.status_code, "4 至 500" in errors_of(short.text)) == (422, True)
     assert second.post(f"{address}/return", data={"reason": "法律依据不完整"}).status_code == 302
     assert second.post(f"{address}/return", data={"reason": "法律依据不完整"}).status_code == 409
     assert "退回：法律依据不完整" in client.get("/notices").text

@@ -107,7 +107,11 @@ def test_after_the_days_of_the_rule_it_is_too_late(scene: Scene, admin_connectio
 
 
 @pytest.mark.parametrize(
-    ("changes", "status"), [({"text": "不"}, 422), ({"subject_id": "x"}, 422), ({"subject_id": str(uuid.uuid4())}, 404)]
+    ("changes", "status"),
+    [
+        *(({"text": said}, 422) for said in ("不", "     ")),
+        *(({"subject_id": "x"}, 422), ({"subject_id": str(uuid.uuid4())}, 404)),
+    ],
 )
 def test_an_objection_needs_a_text_and_a_decision(scene: Scene, changes: dict[str, str], status: int) -> None:
     assert scene.object(**changes) == status

@@ -137,6 +137,8 @@ def test_pages_and_drafts_are_shown_as_pictures(client: FlaskClient) -> None:
     ("change", "told"),
     [
         ({"name_zh": ""}, "请填写"),
+        ({"name_zh": "  "}, "请填写"),
+        ({"heading_zh": "  "}, "请填写"),
         ({"heading_zh": "国" * 21}, "最多 20 个字"),
         ({"statement_zh": "证" * 80}, "太长，印不下"),
         ({"note_0": "附" * 130}, "太长，印不下"),

@@ -157,7 +157,8 @@ def test_regulators_see_their_regions_industries_and_schemes(
 def test_a_decision_needs_a_reason_and_an_open_way(scene: Scene) -> None:
     client = scene.regulator()
     address = f"/regulator/certificates/{scene.certificate.id}/status"
-    assert client.post(address, data={"decision": "cancel", "reason": ""}).status_code == 422
+    for said in ("", "     ", " 无  "):
+        assert client.post(address, data={"decision": "cancel", "reason": said}).status_code == 422
     assert client.post(address, data={"decision": "reinstate", "reason": "材料补齐"}).status_code == 409
     assert client.post(address, data={"decision": "revoke", "reason": "出租证书"}).status_code == 422
     wrong = {"decision": "cancel", "reason": "本人书面申请", "code": "suspend_other"}
