@@ -81,6 +81,9 @@ def order(session: Session, actor: Actor, new: NewAction) -> uuid.UUID:
     if new.kind in DECISIONS:
         check(actor, P.DECIDE)
         reason_in_force(session, DECISIONS[new.kind], new.reason_code)
+    # What a filter found may be gone from it by the order's own doing.
+    if session.scalar(select(Action.id).where(Action.id == new.action_id)):
+        return new.action_id
     chosen = _chosen(session, new)
     job_id = ids.new_id()
     if not _insert(session, actor, new, len(chosen), job_id):

@@ -145,6 +145,16 @@ def test_the_same_page_sent_twice_orders_once(desk: Desk) -> None:
     assert desk.statuses()[3] == "valid"
 
 
+def test_all_that_a_filter_found_is_ordered_once_though_it_finds_nothing_any_more(desk: Desk) -> None:
+    action_id = str(ids.new_id())
+    form = {"kind": "suspend", "action_id": action_id, "all": "1", "confirmed": "3", **REASON}
+    for _ in range(2):
+        answer = desk.client.post("/regulator/actions?shown=valid", data=form)
+        assert (answer.status_code, answer.location) == (302, f"/regulator/actions/{action_id}")
+        world.settle(desk.worker)
+    assert [len(desk.steps(one)) for one in desk.mine] == [2, 2, 2]
+
+
 def test_an_order_that_runs_again_decides_nothing_twice(desk: Desk) -> None:
     action_id = desk.settled(desk.order("suspend", [one.id for one in desk.mine], **REASON))
     with desk.jobs.db.transaction(WORKER_SCOPE) as session:
