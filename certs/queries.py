@@ -230,9 +230,13 @@ def _view(row: Any, today: date) -> CertificateView:
     return view_of(row, row.name_zh, row.name_en, row.renewal_window_days, today)
 
 
+def shown_of(row: Any, window_days: int, today: date) -> Shown:
+    """Return what a reader is told today of a certificate's status."""
+    return rules.shown_status(Status(row.status), row.valid_from, row.valid_until, today, window_days)
+
+
 def view_of(row: Any, name_zh: str, name_en: str, window_days: int, today: date) -> CertificateView:
     """Turn a certificate, or a row with its columns, into what others may hold."""
-    status = Status(row.status)
     return CertificateView(
         certificate_id=row.id,
         person_id=row.person_id,
@@ -244,8 +248,8 @@ def view_of(row: Any, name_zh: str, name_en: str, window_days: int, today: date)
         scheme_name_en=name_en,
         state=row.state,
         failure=row.failure,
-        status=rules.shown_status(status, row.valid_from, row.valid_until, today, window_days),
-        decided_status=status,
+        status=shown_of(row, window_days, today),
+        decided_status=Status(row.status),
         valid_from=row.valid_from,
         valid_until=row.valid_until,
         issued_at=row.issued_at,

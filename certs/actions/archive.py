@@ -10,14 +10,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from zipfile import ZIP_STORED, ZipFile
 
-from sqlalchemy import select
-
 from certs.actions.operations import Order
-from certs.actions.texts import LIST_HEADS, refusal_text
+from certs.actions.queries import Seen, certificates_in
+from certs.actions.texts import LIST_HEADS, refusal_text, status_text
 from certs.errors import FileAltered, NotIssuedYet, NotSignedHere
 from certs.labels import SHEET
 from certs.models import Certificate
-from certs.rules import Origin, Status
+from certs.rules import Origin
 from lms.core.errors import NotFound
 from lms.core.services import Services
 from lms.core.spreadsheets import files
@@ -25,13 +24,6 @@ from lms.core.storage import ObjectMissing
 
 LIST_NAME = "清单.xlsx"
 ROWS_AT_ONCE = 200
-STATUS_TEXTS = {
-    Status.VALID: "有效",
-    Status.SUSPENDED: "暂扣",
-    Status.REVOKED: "吊销",
-    Status.CANCELLED: "注销",
-    Status.SUPERSEDED: "已换证",
-}
 _UNSAFE = re.compile(r"[^\w.()（）〔〕\[\]-]")
 
 
@@ -68,18 +60,18 @@ def _written(
         some = chosen[start : start + ROWS_AT_ONCE]
         # Through the department's own walls, so that nothing beyond them gets into the archive.
         with services.db.transaction(ordered.actor.scope, read_only=True) as session:
-            rows = {row.id: row for row in session.scalars(select(Certificate).where(Certificate.id.in_(some)))}
+            found = {seen.certificate.id: seen for seen in certificates_in(session, some)}
         for place, certificate_id in enumerate(some, start=start):
-            row = rows.get(certificate_id)
-            data, code = _file_of(services, row)
-            name = f"{_UNSAFE.sub('_', row.number)}.pdf" if row is not None and data else ""
+            seen = found.get(certificate_id)
+            data, code = _file_of(services, seen.certificate if seen else None)
+            name = f"{_UNSAFE.sub('_', seen.certificate.number)}.pdf" if seen and data else ""
             if data:
                 archive.writestr(name, data)
             else:
                 refused[certificate_id] = code
             if not report(place + 1):
                 raise Stopped
-            yield _line(certificate_id, row, name, code)
+            yield _line(certificate_id, seen, name, code)
 
 
 def _file_of(services: Services, row: Certificate | None) -> tuple[bytes, str]:
@@ -99,8 +91,8 @@ def _file_of(services: Services, row: Certificate | None) -> tuple[bytes, str]:
     return data, ""
 
 
-def _line(certificate_id: uuid.UUID, row: Certificate | None, name: str, code: str) -> list[str]:
-    if row is None:
+def _line(certificate_id: uuid.UUID, seen: Seen | None, name: str, code: str) -> list[str]:
+    if seen is None:
         return [str(certificate_id), "", "", "", "", refusal_text(code)]
-    status = STATUS_TEXTS[Status(row.status)] if row.state == "issued" else "未签发"
+    row, status = seen.certificate, status_text(seen.shown)
     return [row.number, row.holder_name, row.id_number_masked, status, name, refusal_text(code)]

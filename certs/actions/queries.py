@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from sqlalchemy import Select, func, select
@@ -12,13 +13,23 @@ from sqlalchemy.orm import Session
 
 from certs.actions.models import Action, ActionItem
 from certs.actions.rules import Kind, is_possible
-from certs.models import Certificate
-from certs.queries import Filter, filtered
+from certs.models import Certificate, Scheme
+from certs.queries import Filter, filtered, shown_of
+from certs.rules import Shown
 from lms.core import clock
 from lms.core.paging import Page, paginate
 from lms.core.services import services_of
 
 EXPORT_BATCH = 2_000
+_OF_SCHEME = (Scheme.code == Certificate.scheme_code) & (Scheme.version == Certificate.scheme_version)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A certificate within the scope, and what a reader is told of it today: None while it is not issued."""
+
+    certificate: Certificate
+    shown: Shown | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +38,12 @@ class Chosen:
 
     certificates: int
     possible: int
-    first: Sequence[Certificate]
+    first: Sequence[Seen]
 
 
 def found_by(session: Session, wanted: Filter, limit: int) -> list[uuid.UUID]:
     """Return the ids of what a list shows, the newest first, ``limit`` of them at most."""
-    query = filtered(wanted, clock.today(services_of(session).settings.timezone))
+    query = filtered(wanted, _today(session))
     newest = query.with_only_columns(Certificate.id).order_by(Certificate.id.desc()).limit(limit)
     return list(session.scalars(newest))
 
@@ -46,8 +57,24 @@ def chosen_of(session: Session, kind: Kind, chosen: Sequence[uuid.UUID], shown: 
         .group_by(Certificate.state, Certificate.status, Certificate.origin)
     )
     possible = sum(number for state, status, origin, number in counted if is_possible(kind, state, status, origin))
-    first = session.scalars(select(Certificate).where(mine).order_by(Certificate.id.desc()).limit(shown)).all()
-    return Chosen(len(chosen), possible, first)
+    return Chosen(len(chosen), possible, certificates_in(session, chosen, limit=shown))
+
+
+def certificates_in(session: Session, chosen: Sequence[uuid.UUID], limit: int | None = None) -> list[Seen]:
+    """Return those of the certificates that the scope lets through, the newest first."""
+    columns: tuple[Any, ...] = (Certificate, Scheme.renewal_window_days)
+    query = select(*columns).join(Scheme, _OF_SCHEME).where(Certificate.id.in_(chosen))
+    today = _today(session)
+    rows = session.execute(query.order_by(Certificate.id.desc()).limit(limit))
+    return [_seen(row, window_days, today) for row, window_days in rows]
+
+
+def _seen(row: Certificate, window_days: int, today: date) -> Seen:
+    return Seen(row, shown_of(row, window_days, today) if row.state == "issued" else None)
+
+
+def _today(session: Session) -> date:
+    return clock.today(services_of(session).settings.timezone)
 
 
 def action_page(session: Session, kind: str, state: str, cursor: str | None) -> Page[Action]:
@@ -71,9 +98,9 @@ def _actions(kind: str, state: str) -> Select[Action]:
 
 
 def item_page(session: Session, action: Action, state: str, cursor: str | None) -> Page[Any]:
-    """Return one page of (item, certificate) pairs; the certificate is None where the walls hide it."""
-    keys = [ActionItem.__table__.c.certificate_id]
-    return paginate(
+    """Return one page of pairs of an item and its certificate as Seen, None where the walls hide it."""
+    keys, today = [ActionItem.__table__.c.certificate_id], _today(session)
+    page = paginate(
         session,
         _items(action, state),
         keys=keys,
@@ -81,17 +108,24 @@ def item_page(session: Session, action: Action, state: str, cursor: str | None) 
         cursor=cursor,
         descending=True,
     )
+    return page.map(lambda row: _pair(row, today))
 
 
-def all_items(session: Session, action: Action, state: str) -> Iterator[tuple[ActionItem, Certificate | None]]:
+def all_items(session: Session, action: Action, state: str) -> Iterator[tuple[ActionItem, Seen | None]]:
     """Return the whole of an action's result one by one, seen through the scope of the session."""
-    query = _items(action, state).order_by(ActionItem.certificate_id.desc())
-    return ((row[0], row[1]) for row in session.execute(query.execution_options(yield_per=EXPORT_BATCH)))
+    query, today = _items(action, state).order_by(ActionItem.certificate_id.desc()), _today(session)
+    return (_pair(row, today) for row in session.execute(query.execution_options(yield_per=EXPORT_BATCH)))
+
+
+def _pair(row: Any, today: date) -> tuple[ActionItem, Seen | None]:
+    item, certificate, window_days = row
+    return item, _seen(certificate, window_days, today) if certificate else None
 
 
 def _items(action: Action, state: str) -> Select[Any]:
-    columns: tuple[Any, ...] = (ActionItem, Certificate)
+    columns: tuple[Any, ...] = (ActionItem, Certificate, Scheme.renewal_window_days)
     query = select(*columns).outerjoin(Certificate, Certificate.id == ActionItem.certificate_id)
+    query = query.outerjoin(Scheme, _OF_SCHEME)
     query = query.where(ActionItem.tenant_id == action.tenant_id, ActionItem.action_id == action.id)
     return query.where(ActionItem.state == state) if state else query
 

@@ -14,10 +14,10 @@ from sqlalchemy.orm import Session
 
 from certs.actions import archive, queries
 from certs.actions.access import access_action
-from certs.actions.archive import STATUS_TEXTS
 from certs.actions.limits import limits
 from certs.actions.models import Action, ActionItem
 from certs.actions.operations import Order, decide_one, read_order
+from certs.actions.queries import Seen
 from certs.actions.rules import Kind
 from certs.actions.texts import (
     EXPORT_ACTIONS,
@@ -26,11 +26,10 @@ from certs.actions.texts import (
     EXPORT_KINDS,
     EXPORT_STATES,
     refusal_text,
+    status_text,
 )
 from certs.errors import FileAltered
 from certs.labels import SHEET
-from certs.models import Certificate
-from certs.rules import Status
 from lms.core import audit, clock, exports, jobs, queue
 from lms.core.access import Actor
 from lms.core.i18n import gettext as _
@@ -146,10 +145,10 @@ def export(services: Services, *, job_id: str, scope: dict[str, object], action_
         exports.publish_table(services, uuid.UUID(job_id), SHEET, heads, rows, "actions.xlsx")
 
 
-def _item_row(item: ActionItem, certificate: Certificate | None) -> list[str]:
-    shown = (certificate.number, certificate.holder_name) if certificate else (str(item.certificate_id), "")
-    status = STATUS_TEXTS[Status(certificate.status)] if certificate else ""
-    return [*shown, status, EXPORT_ITEM_STATES[item.state], refusal_text(item.refusal)]
+def _item_row(item: ActionItem, seen: Seen | None) -> list[str]:
+    whose = (seen.certificate.number, seen.certificate.holder_name) if seen else (str(item.certificate_id), "")
+    status = status_text(seen.shown) if seen else ""
+    return [*whose, status, EXPORT_ITEM_STATES[item.state], refusal_text(item.refusal)]
 
 
 def _action_row(services: Services, row: Action) -> list[str]:

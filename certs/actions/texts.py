@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from certs.actions.rules import Kind
 from certs.errors import FileAltered, NotIssuedYet, NotSignedHere, ProposalOpen, ReasonUnknown, TransitionRefused
+from certs.labels import EXPORT_STATES as EXPORT_STATUSES
+from certs.rules import Shown
 from lms.core.errors import DomainError, NotFound
 from lms.core.i18n import lazy_gettext as _
 
@@ -33,6 +35,11 @@ LIST_HEADS = ("证书编号", "姓名", "身份证号", "证书状态", "文件�
 EXPORT_KINDS = {Kind.FILES: "批量下载证书", Kind.SUSPEND: "批量暂扣", Kind.REVOKE: "批量建议吊销"}
 EXPORT_STATES = {"running": "办理中", "done": "已办结", "stopped": "已停止"}
 EXPORT_ITEM_STATES = {"open": "待办理", "done": "已办理", "refused": "未办理"}
+
+
+def status_text(shown: Shown | None) -> str:
+    """Return what files say of a certificate's status, None for one that is not issued."""
+    return EXPORT_STATUSES[shown] if shown else "未签发"
 
 
 def refusal_text(code: str) -> str:

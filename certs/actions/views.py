@@ -20,7 +20,6 @@ from certs.actions.rules import DECISIONS, Kind
 from certs.errors import ChoiceUnreadable, NothingChosen, TooManyChosen
 from certs.labels import LABELS, TONES
 from certs.listing import kept_filters, wanted_of_regulator
-from certs.rules import Shown
 from certs.status.reasons import reasons_for
 from lms.core import access, ids, jobs, web
 from lms.core.errors import DomainError, NotFound
@@ -77,8 +76,9 @@ def _confirm_page(
     session, is_all = web.db(), bool(request.values.get("all"))
     shown = limits().shown_rows
     found = queries.chosen_of(session, kind, chosen, shown)
-    for row in found.first:
-        web.note_personal_read("certificate", row.id)
+    listed = dict.fromkeys(seen.certificate.id for seen in found.first)
+    for certificate_id in listed:
+        web.note_personal_read("certificate", certificate_id)
     reasons = reasons_for(session, DECISIONS[kind]) if kind in DECISIONS else []
     return render_template(
         "certs/action_new.html",
@@ -86,7 +86,7 @@ def _confirm_page(
         texts=texts,
         action_id=action_id,
         found=found,
-        unlisted=[one for one in chosen if one not in {row.id for row in found.first}],
+        unlisted=[one for one in chosen if one not in listed],
         is_all=is_all,
         kept=kept_filters(),
         form=form,
@@ -94,7 +94,6 @@ def _confirm_page(
         choices=[(row.code, in_language(row.name_zh, row.name_en)) for row in reasons],
         labels=LABELS,
         tones=TONES,
-        shown_of=lambda row: Shown(row.status),
     )
 
 
@@ -169,9 +168,9 @@ def one(action_id: uuid.UUID) -> ResponseReturnValue:
     row = access_action(session, action_id)
     state = _item_state()
     page = queries.item_page(session, row, state, request.args.get("cursor"))
-    for _item, certificate in page.items:
-        if certificate is not None:
-            web.note_personal_read("certificate", certificate.id)
+    for _item, seen in page.items:
+        if seen is not None:
+            web.note_personal_read("certificate", seen.certificate.id)
     reasons = reasons_for(session, DECISIONS[Kind(row.kind)]) if row.reason_code else []
     return render_template(
         "certs/action.html",

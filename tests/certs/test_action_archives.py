@@ -82,6 +82,18 @@ def test_the_archive_holds_the_signed_files_and_a_list_of_all(mixed: Desk) -> No
     assert stranger.get(link[1]).status_code == 404
 
 
+def test_the_list_in_the_archive_says_which_certificates_have_expired(desk: Desk, admin_connection: Admin) -> None:
+    dates = "valid_from = '2020-03-01', valid_until = '2023-02-28'"
+    with altered(admin_connection, "certs_certificate", dates, id=desk.mine[0].id):
+        answer = desk.order("files", [one.id for one in desk.mine[:2]])
+        desk.settled(answer)
+    link = re.search(r'href="(/jobs/[0-9a-f-]{36}/file)"', desk.client.get(answer.location).text)
+    assert link
+    with ZipFile(io.BytesIO(desk.client.get(link[1]).data)) as found:
+        lines = {row[0]: row[3] for row in sheet(found.read("清单.xlsx"))[1:]}
+    assert lines == {desk.mine[0].number: "过期", desk.mine[1].number: "有效"}
+
+
 def test_an_archive_stopped_before_its_end_is_not_handed_out(desk: Desk) -> None:
     answer = desk.order("files", [one.id for one in desk.mine])
     assert desk.client.post(f"{answer.location}/stop").status_code == 302

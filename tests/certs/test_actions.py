@@ -21,6 +21,7 @@ from lms.core.tenancy import WORKER_SCOPE
 from lms.core.web import AnzhengFlask
 from tests.certs import certificate_world as world
 from tests.certs.actions_desk import REASON, Desk, open_desk, sheet
+from tests.certs.altering import altered
 from tests.conftest import Admin, Instance, Worker
 from tests.kills.processes import run_to_its_death
 from tests.supervision.province import counted_statements
@@ -153,6 +154,30 @@ def test_all_that_a_filter_found_is_ordered_once_though_it_finds_nothing_any_mor
         assert (answer.status_code, answer.location) == (302, f"/regulator/actions/{action_id}")
         world.settle(desk.worker)
     assert [len(desk.steps(one)) for one in desk.mine] == [2, 2, 2]
+
+
+def test_an_expired_certificate_is_called_so_before_and_after(desk: Desk, admin_connection: Admin) -> None:
+    row, dates = desk.mine[0], "valid_from = '2020-03-01', valid_until = '2023-02-28'"
+    with altered(admin_connection, "certs_certificate", dates, id=row.id):
+        confirmed = desk.client.get(f"/regulator/actions/new?kind=files&certificate={row.id}").text
+        action_id = desk.settled(desk.order("files", [row.id]))
+        page = desk.client.get(f"/regulator/actions/{action_id}").text
+        rows = _exported(desk, action_id)
+    assert ["已过期" in shown for shown in (confirmed, page)] == [True, True]
+    assert [line[2] for line in rows] == ["过期"]
+
+
+def test_what_was_never_issued_is_exported_as_such(desk: Desk, admin_connection: Admin) -> None:
+    action_id = desk.settled(desk.order("suspend", [desk.mine[0].id], **REASON))
+    unmade = "state = 'failed', issued_at = null, pdf_key = null, pdf_sha256 = null, signer_key_id = null"
+    with altered(admin_connection, "certs_certificate", unmade, id=desk.mine[0].id):
+        assert [line[2] for line in _exported(desk, action_id)] == ["未签发"]
+
+
+def _exported(desk: Desk, action_id: uuid.UUID) -> list[list[object]]:
+    job = desk.client.post(f"/regulator/actions/{action_id}/export").headers["Location"]
+    world.settle(desk.worker)
+    return sheet(desk.client.get(f"{job}/file").data)[1:]
 
 
 def test_an_order_that_runs_again_decides_nothing_twice(desk: Desk) -> None:
