@@ -119,6 +119,8 @@ def test_one_bad_entry_fails_alone_and_says_why(
     assert states(jobs_services, desk) == [["issued"], [], ["issued"]]
     reason = "该证书类型在有关日期尚未施行"
     assert reason in desk.client.get(f"/regulator/bulk/{bulk_id}").text
+    english = desk.client.get(f"/regulator/bulk/{bulk_id}", headers={"Accept-Language": "en"}).text
+    assert ("was not yet in force on the day" in english, reason in english) == (True, False)
     attempt = admin_connection.execute("select id from exams_attempt where person_id = %s", (early,)).fetchone()
     assert attempt
     with jobs_services.db.transaction(WORKER_SCOPE, read_only=True) as session:
