@@ -38,6 +38,8 @@ STEPS = {
     "cancel": (("preparing", "running", "paused"), "cancelled"),
 }
 _FIRST = uuid.UUID(int=0)
+Entries = Sequence[tuple[uuid.UUID, uuid.UUID]]
+"""Person and attempt of each."""
 
 
 def order_bulk(session: Session, actor: Actor, scheme_code: str) -> uuid.UUID:
@@ -173,21 +175,22 @@ def requeue_stalled(session: Session, before: datetime) -> int:
     return len(stalled)
 
 
-def chunk_entries(session: Session, bulk_id: uuid.UUID, number: int) -> list[tuple[uuid.UUID, uuid.UUID]]:
-    """Return person and attempt of each entry of a chunk that is still to do; none while the order does not run."""
-    query = select(BulkChunk.entries).join(Bulk, Bulk.id == BulkChunk.bulk_id)
+def chunk_entries(session: Session, bulk_id: uuid.UUID, number: int) -> tuple[str, Entries]:
+    """Return the order's scheme and the entries of a chunk that is still to do; none while the order does not run."""
+    query = select(Bulk.scheme_code, BulkChunk.entries).join(Bulk, Bulk.id == BulkChunk.bulk_id)
     mine = (BulkChunk.bulk_id == bulk_id, BulkChunk.number == number)
-    found = session.scalar(query.where(*mine, BulkChunk.done_at.is_(None), Bulk.state == "running"))
-    return [(uuid.UUID(person), uuid.UUID(attempt)) for person, attempt in found or ()]
+    found = session.execute(query.where(*mine, BulkChunk.done_at.is_(None), Bulk.state == "running")).first()
+    scheme_code, entries = found or ("", [])
+    return scheme_code, [(uuid.UUID(person), uuid.UUID(attempt)) for person, attempt in entries]
 
 
-def requested_of(session: Session, entries: Sequence[tuple[uuid.UUID, uuid.UUID]]) -> list[tuple[uuid.UUID, uuid.UUID]]:
-    """Return person and certificate id of the entries whose certificate is requested and not made."""
+def requested_of(session: Session, scheme_code: str, entries: Entries) -> list[tuple[uuid.UUID, uuid.UUID]]:
+    """Return person and certificate id of the entries whose certificate of the scheme is requested and not made."""
     rows = session.execute(
         select(Certificate.person_id, Certificate.id)
         .where(Certificate.person_id.in_([person for person, _attempt in entries]))
         .where(Certificate.attempt_id.in_([attempt for _person, attempt in entries]))
-        .where(Certificate.state == "requested")
+        .where(Certificate.scheme_code == scheme_code, Certificate.state == "requested")
         .order_by(Certificate.id)
     )
     return [(person_id, certificate_id) for person_id, certificate_id in rows]

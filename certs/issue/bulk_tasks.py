@@ -40,12 +40,12 @@ def chunk(services: Services, *, bulk_id: str, number: int) -> None:
     """
     found = uuid.UUID(bulk_id)
     with services.db.transaction(WORKER_SCOPE) as session:
-        entries = bulk.chunk_entries(session, found, number)
-        refused = _request_all(session, entries)
+        scheme_code, entries = bulk.chunk_entries(session, found, number)
+        refused = _request_all(session, scheme_code, entries)
     if not entries:
         return
     with services.db.transaction(WORKER_SCOPE, read_only=True) as session:
-        orders = [read_order(services, session, *one) for one in bulk.requested_of(session, entries)]
+        orders = [read_order(services, session, *one) for one in bulk.requested_of(session, scheme_code, entries)]
     made = _make_all(services, [order for order in orders if order])
     with services.db.transaction(WORKER_SCOPE) as session:
         won = [one.enter(session) for one in made]
@@ -57,18 +57,20 @@ def chunk(services: Services, *, bulk_id: str, number: int) -> None:
             one.withdraw(services)
 
 
-def _request_all(session: Session, entries: Sequence[tuple[uuid.UUID, uuid.UUID]]) -> dict[uuid.UUID, str]:
-    """Request the certificates; return why not, by attempt, of those that are refused. The others are requested."""
+def _request_all(session: Session, scheme_code: str, entries: bulk.Entries) -> dict[uuid.UUID, str]:
+    """Request the certificates of the scheme; return why not, by attempt, of those that are refused."""
     try:
         with session.begin_nested():
             for person_id, attempt_id in entries:
-                request_certificate(session, SYSTEM, person_id=person_id, attempt_id=attempt_id, queued=False)
+                request_certificate(
+                    session, SYSTEM, person_id=person_id, attempt_id=attempt_id, scheme_code=scheme_code, queued=False
+                )
     except DomainError as error:
         if len(entries) == 1:
             return {entries[0][1]: error.text()}
         # One spoils it for all that share its savepoint. Halves find it, and cost the usual chunk nothing.
         half = len(entries) // 2
-        return _request_all(session, entries[:half]) | _request_all(session, entries[half:])
+        return _request_all(session, scheme_code, entries[:half]) | _request_all(session, scheme_code, entries[half:])
     return {}
 
 

@@ -66,15 +66,21 @@ _ISSUE = (
 
 
 def request_certificate(
-    session: Session, actor: Actor, *, person_id: uuid.UUID, attempt_id: uuid.UUID, queued: bool = True
+    session: Session,
+    actor: Actor,
+    *,
+    person_id: uuid.UUID,
+    attempt_id: uuid.UUID,
+    scheme_code: str | None = None,
+    queued: bool = True,
 ) -> uuid.UUID | None:
     """Ask for the certificate that a passed attempt earns; return its id. Unless ``queued``, the caller issues it.
 
-    None when the programme leads to none, a condition is not kept (the refusal is kept and audited),
-    or the person has it already: per person, scheme and enrolment (one cycle of the programme) there
-    is one. Worker scope.
+    None when the programme leads to none, or not to the ``scheme_code`` that is asked for, a condition is
+    not kept (the refusal is kept and audited), or the person has it already: per person, scheme and
+    enrolment (one cycle of the programme) there is one. Worker scope.
     """
-    earned = _earned(session, person_id, attempt_id)
+    earned = _earned(session, person_id, attempt_id, scheme_code)
     if earned is None or _is_held(session, earned):
         return None
     if not earned.decision.is_eligible:
@@ -86,11 +92,11 @@ def request_certificate(
     return enter(session, actor, values, queued=queued)
 
 
-def _earned(session: Session, person_id: uuid.UUID, attempt_id: uuid.UUID) -> _Earned | None:
+def _earned(session: Session, person_id: uuid.UUID, attempt_id: uuid.UUID, wanted_code: str | None) -> _Earned | None:
     attempt = exams.attempt(session, person_id, attempt_id)
     enrolment = courses.enrolment(session, person_id, attempt.enrolment_id)
     scheme_code = courses.scheme_of(session, enrolment.programme_code, enrolment.programme_version)
-    if not scheme_code:
+    if not scheme_code or wanted_code not in (None, scheme_code):
         return None
     settings = services_of(session).settings
     zone, today = ZoneInfo(settings.timezone), clock.today(settings.timezone)

@@ -9,11 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import inspect, select
 
 from certs.adapters.stamping import StampError
 from certs.issue import bulk_tasks
 from certs.issue.operations import mark_failed
+from certs.models import Scheme
 from lms.core.access import SYSTEM
 from lms.core.audit import AuditRow
 from lms.core.services import Services
@@ -128,3 +129,18 @@ def test_one_bad_entry_fails_alone_and_says_why(
             AuditRow.subject_id == str(attempt[0]), AuditRow.action == "certs.certificate.refused"
         )
         assert session.scalars(mine).one() == {"bulk": str(bulk_id), "reason": reason}
+
+
+def test_an_order_of_one_type_issues_nothing_of_another_that_shares_its_programme(
+    desk: Desk, jobs_services: Services, queue_worker: Worker, admin_connection: Admin
+) -> None:
+    other = f"type-{uuid.uuid4().hex[:8]}"
+    with jobs_services.db.transaction(WORKER_SCOPE) as session:
+        scheme = session.scalars(select(Scheme).where(Scheme.code == world.SCHEME, Scheme.version == 1)).one()
+        values = {one.key: getattr(scheme, one.key) for one in inspect(Scheme).column_attrs}
+        session.add(Scheme(**{**values, "code": other}))
+    answer = desk.client.post("/regulator/bulk", data={"scheme": other})
+    world.settle(queue_worker)
+    bulk_id = uuid.UUID(answer.location.rsplit("/", 1)[1])
+    assert stored(admin_connection, bulk_id) == ("done", 3, 3, 0, 0, 1, 1)
+    assert states(jobs_services, desk) == [[], [], []]
