@@ -170,9 +170,10 @@ def clean_public_id(typed: str) -> str | None:
 def agent_family(user_agent: str) -> str:
     """Return a coarse family of the browser: enough for statistics, too little to know a device again."""
     families = (
+        # WeCom calls itself WeChat as well.
+        ("wxwork", "wecom"),
         ("MicroMessenger", "wechat"),
         ("DingTalk", "dingtalk"),
-        ("wxwork", "wecom"),
         ("Edg", "edge"),
         ("Firefox", "firefox"),
         ("Chrome", "chrome"),

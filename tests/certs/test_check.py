@@ -77,9 +77,12 @@ def test_each_check_is_recorded(client: FlaskClient, admin_connection: Admin, ce
     agent = {"User-Agent": "Mozilla/5.0 Chrome/140 MicroMessenger/8.0"}
     client.get(f"/c/{certificate.public_id}", headers=agent)
     client.get(f"/C/{certificate.public_id}/ABCDEFG2", headers={"Accept": "application/json"})
+    wecom = {"User-Agent": "Mozilla/5.0 Mobile/14A300 wxwork/2.1.5 MicroMessenger/6.3.22"}
+    client.get(f"/c/{certificate.public_id}", headers=wecom)
     assert _checks(admin_connection, certificate.public_id) == [
         ("valid", certificate.id, "wechat"),
         ("valid", certificate.id, "other"),
+        ("valid", certificate.id, "wecom"),
     ]
     (digest,) = admin_connection.execute(
         "select address_digest from certs_check where certificate_id = %s limit 1", (certificate.id,)
