@@ -11,16 +11,24 @@ from certs.access import P
 from certs.issue import bulk_tasks
 from certs.issue.bulk import Wanted, access_bulk, bulk_page, order_bulk, steer_bulk
 from certs.labels import BULK_STATES
-from certs.schemes.queries import scheme_choices
-from lms.core import web
+from certs.schemes.queries import scheme_choices, schemes_in_force
+from lms.core import clock, web
 from lms.core.i18n import gettext as _
 from lms.core.i18n import in_language
+from lms.core.tenancy import ALL
 
 blueprint = Blueprint("certs_bulk", __name__, template_folder="../templates")
 
 
 def _schemes() -> dict[str, str]:
     return {code: in_language(zh, en) for code, zh, en in scheme_choices(web.db())}
+
+
+def _offered() -> dict[str, str]:
+    """Return the types that the department may order now."""
+    mine, today = web.actor().scope.schemes, clock.today(web.services().settings.timezone)
+    found = schemes_in_force(web.db(), today)
+    return {code: in_language(row.name_zh, row.name_en) for code, row in found.items() if mine == ALL or code in mine}
 
 
 @blueprint.get("/regulator/bulk")
@@ -34,6 +42,7 @@ def bulk_list() -> ResponseReturnValue:
         page=page,
         wanted=wanted,
         schemes=schemes,
+        offered=_offered(),
         states=BULK_STATES,
         scheme_filters=[("", _("全部类型")), *schemes.items()],
         state_filters=[("", _("全部状态")), *((code, name) for code, (name, _tone) in BULK_STATES.items())],

@@ -6,15 +6,15 @@ import io
 import re
 import uuid
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from flask.testing import FlaskClient
 from python_calamine import CalamineWorkbook
-from sqlalchemy import select, text
+from sqlalchemy import inspect, select, text
 
 import lms.accounts.api as accounts
-from certs.models import Certificate, StatusEvent
+from certs.models import Certificate, Scheme, StatusEvent
 from certs.rules import Decision, ProposalKind
 from certs.status.proposals import NewProposal
 from lms.accounts.models import Person
@@ -152,6 +152,21 @@ def test_regulators_see_their_regions_industries_and_schemes(
     assert decided.status_code == (302 if status == 200 else 404)
     (row,) = world.certificate_rows(scene.jobs_services, scene.learner.person_id)
     assert row.status == ("suspended" if status == 200 else "valid")
+
+
+def test_bulk_issue_offers_what_the_department_may_order(scene: Scene) -> None:
+    other, coming = (world.make_scheme(scene.jobs_services) for _ in range(2))
+    later = clock.today() + timedelta(days=30)
+    with scene.jobs_services.db.transaction(WORKER_SCOPE) as session:
+        row = session.scalars(select(Scheme).where(Scheme.code == other)).one()
+        values = {one.key: getattr(row, one.key) for one in inspect(Scheme).column_attrs}
+        session.add(Scheme(**{**values, "code": f"{coming}-later", "effective_from": later}))
+    client = scene.regulator(schemes=[world.SCHEME, f"{coming}-later"])
+    offered = re.search(r'<select[^>]* id="scheme".*?</select>', client.get("/regulator/bulk").text, re.DOTALL)
+    assert offered
+    assert re.findall(r'value="([^"]+)"', offered[0]) == [world.SCHEME]
+    for code in (other, f"{coming}-later"):
+        assert client.post("/regulator/bulk", data={"scheme": code}).status_code == 404
 
 
 def test_a_decision_needs_a_reason_and_an_open_way(scene: Scene) -> None:
