@@ -110,7 +110,8 @@ def _earned(session: Session, person_id: uuid.UUID, attempt_id: uuid.UUID, wante
     hours = facts.hours_if_asked(session, wanted, enrolment)
     found = facts.facts_for(known, enrolment, attempt, employment, hours)
     decision = evaluate((scheme.code, scheme.version), wanted, found, today)
-    return _Earned(attempt, enrolment, scheme, max(on, facts.recorded_day(known, wanted, zone) or on), decision)
+    recorded_on = facts.recorded_day(session, person_id, wanted, zone)
+    return _Earned(attempt, enrolment, scheme, max(on, recorded_on or on), decision)
 
 
 _HELD = Prepared(

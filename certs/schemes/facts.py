@@ -5,19 +5,23 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any
+from datetime import date
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import text
+from sqlalchemy import func, or_, select, text
 from sqlalchemy.orm import Session
 
 import exams.api as exams
 import lms.accounts.api as accounts
 import lms.courses.api as courses
+from certs.schemes.models import Credential
 from certs.schemes.rules import EDUCATION, Facts, Requirements
 
 # In words the driver knows: the function answers for the worker and for departments in whose scope the person learns.
-_KNOWN = text("select * from certs_facts_of(cast(:people as uuid[]), :scheme, :day)")
+_KNOWN = text(
+    "select person_id, birth_date, banned, ban_until, education, practice_months, papers"
+    " from certs_facts_of(cast(:people as uuid[]), :scheme, :day)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,6 @@ class Known:
     education: list[str] | None
     practice_months: int | None
     papers: list[str]
-    recorded_at: datetime | None
 
 
 def known_of(session: Session, people: Iterable[uuid.UUID], scheme_code: str, today: date) -> dict[uuid.UUID, Known]:
@@ -74,7 +77,18 @@ def hours_if_asked(session: Session, wanted: Requirements, enrolment: courses.En
     return courses.credited_class_hours(session, enrolment.person_id, enrolment.enrolment_id)
 
 
-def recorded_day(known: Known, wanted: Requirements, zone: Any) -> date | None:
-    """Return the day on which the last of the records was made that the scheme asks for, None without any."""
-    asks = wanted.education or wanted.practice_months or wanted.papers
-    return known.recorded_at.astimezone(zone).date() if asks and known.recorded_at else None
+def recorded_day(session: Session, person_id: uuid.UUID, wanted: Requirements, zone: ZoneInfo) -> date | None:
+    """Return the day on which the last of the records was made that the scheme asks for, None without any.
+
+    Worker scope. Nobody looks for records where none are asked.
+    """
+    asked = [
+        *([Credential.kind == "education"] if wanted.education else []),
+        *([Credential.kind == "practice"] if wanted.practice_months else []),
+        *([(Credential.kind == "paper") & Credential.code.in_(wanted.papers)] if wanted.papers else []),
+    ]
+    if not asked:
+        return None
+    mine = (Credential.person_id == person_id, Credential.withdrawn_at.is_(None), or_(*asked))
+    at = session.scalar(select(func.max(Credential.recorded_at)).where(*mine))
+    return at.astimezone(zone).date() if at else None

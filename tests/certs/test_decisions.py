@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -149,6 +149,26 @@ def test_the_last_missing_record_brings_the_certificate(jobs_services: Services,
     found = {one["condition"]: one["found"] for one in row.decision["findings"]}
     assert found["practice"] == {"months": 12}
     assert found["education"] == {"level": "bachelor"}
+
+
+def test_validity_begins_with_the_last_record_that_was_asked_for(jobs_services: Services, queue_worker: Worker) -> None:
+    scheme = world.make_scheme(jobs_services, education="college", papers=["pledge"])
+    learner = world.make_learner(jobs_services, world.make_enterprise(jobs_services))
+    now = clock.now()
+    with clock.travelling_to(now - timedelta(days=9)):
+        event = world.pass_exam(jobs_services, learner, programme=scheme)
+    where = (event.enrolment_id, learner.person_id)
+    for days_ago, new in (
+        (7, DIPLOMA),
+        (5, NewCredential("paper", "pledge", 0, "", "1")),
+        (3, NewCredential("paper", "health", 0, "", "2")),
+        (2, NewCredential("practice", "", 7, "河南某化工 班组长", "3")),
+    ):
+        with clock.travelling_to(now - timedelta(days=days_ago)):
+            record(jobs_services, *where, new)
+    world.settle(queue_worker)
+    (row,) = world.certificate_rows(jobs_services, learner.person_id)
+    assert row.valid_from == clock.today() - timedelta(days=5)
 
 
 def test_a_withdrawn_record_shows_nothing_any_more(jobs_services: Services, queue_worker: Worker) -> None:
