@@ -79,7 +79,7 @@ def test_schema_equals_the_models(empty: Config, kernel: Kernel) -> None:
 
 
 def test_checkpoints_of_the_version_before_name_the_one_before_them(empty: Config) -> None:
-    command.downgrade(empty, "0020-1")
+    command.downgrade(empty, "0019-1")
     _sign_checkpoints(empty, 3, 5, 8)
     command.upgrade(empty, "head")
     _sign_checkpoints(empty, 9)
