@@ -235,15 +235,14 @@ def _attackers(app: AnzhengFlask, jobs: Services) -> dict[str, FlaskClient]:
     for role in Role:
         if role is not Role.TRAINEE:
             tenant = office if role in {Role.REGULATOR, Role.INSPECTOR} else own
-            found[role.value] = world.client_for(app, jobs, world.make_official(jobs, tenant, role), tenant, role)
+            found[role.value] = world.signed_in_at(app, jobs, tenant, role)
     return {**found, VISITOR: app.test_client()}
 
 
 def build_arena(app: AnzhengFlask, jobs: Services, worker: Worker, folder: Path) -> Arena:
     """Make everything there is to attack."""
     tenant_id = world.make_enterprise(jobs)
-    admin_id = world.make_official(jobs, tenant_id, Role.ENTERPRISE_ADMIN)
-    admin = world.client_for(app, jobs, admin_id, tenant_id, Role.ENTERPRISE_ADMIN)
+    admin = world.signed_in_at(app, jobs, tenant_id, Role.ENTERPRISE_ADMIN)
     learned = _learner_rows(jobs, worker, tenant_id)
     victims = {
         **learned,
@@ -260,16 +259,13 @@ def build_arena(app: AnzhengFlask, jobs: Services, worker: Worker, folder: Path)
         "language": "zh",
     }
     office = world.make_department(jobs, region_code=world.COUNTY)
-    official_id = world.make_official(jobs, office)
     victims |= {"bulk_id": _bulk(jobs, office), "step": "pause"}
     victims |= {"action_id": _action(jobs, learned["certificate_id"])}
     teaching = uuid.UUID(str(victims["institution_id"]))
     owners = {
         Role.ENTERPRISE_ADMIN.value: admin,
-        Role.REGULATOR.value: world.client_for(app, jobs, official_id, office, Role.REGULATOR),
-        Role.INSTRUCTOR.value: world.client_for(
-            app, jobs, world.make_official(jobs, teaching, Role.INSTRUCTOR), teaching, Role.INSTRUCTOR
-        ),
+        Role.REGULATOR.value: world.signed_in_at(app, jobs, office),
+        Role.INSTRUCTOR.value: world.signed_in_at(app, jobs, teaching, Role.INSTRUCTOR),
         Role.TRAINEE.value: world.client_for(app, jobs, uuid.UUID(str(victims["person_id"])), tenant_id, Role.TRAINEE),
     }
     return Arena(app, victims, _attackers(app, jobs), owners)

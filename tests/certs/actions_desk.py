@@ -41,7 +41,7 @@ class Desk:
     def official(self, role: Role = Role.REGULATOR, department: uuid.UUID | None = None) -> FlaskClient:
         """A browser of another official, of the same department by default."""
         where = department or self.department
-        return world.client_for(self.app, self.jobs, world.make_official(self.jobs, where, role), where, role)
+        return world.signed_in_at(self.app, self.jobs, where, role)
 
     def order(self, kind: str, chosen: Sequence[object], **more: str) -> TestResponse:
         """Send the confirmed page for the ticked certificates."""
@@ -82,14 +82,13 @@ def open_desk(app: AnzhengFlask, jobs_services: Services, queue_worker: Worker, 
     """Let three be certified in a county where nobody was, one elsewhere, and sign an official in."""
     region_code = world.untouched_county(admin_connection, "certs_certificate")
     department = world.make_department(jobs_services, region_code=region_code)
-    person = world.make_official(jobs_services, department)
     tenant_id = world.make_enterprise(jobs_services, region_code=region_code)
     learners = [certified(jobs_services, tenant_id) for _ in range(3)]
     stranger = certified(jobs_services, world.make_enterprise(jobs_services, region_code=world.OTHER_COUNTY))
     world.settle(queue_worker)
     mine = [world.certificate_rows(jobs_services, one.person_id)[0] for one in learners]
     elsewhere = world.certificate_rows(jobs_services, stranger.person_id)[0]
-    client = world.client_for(app, jobs_services, person, department, Role.REGULATOR)
+    client = world.signed_in_at(app, jobs_services, department)
     return Desk(app, jobs_services, queue_worker, region_code, department, client, mine, elsewhere)
 
 

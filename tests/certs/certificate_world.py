@@ -179,6 +179,13 @@ def client_for(
     return client
 
 
+def signed_in_at(
+    app: AnzhengFlask, jobs_services: Services, tenant_id: uuid.UUID, role: Role = Role.REGULATOR
+) -> FlaskClient:
+    """Return a browser in which a fresh person is signed in who plays a part for a department or an enterprise."""
+    return client_for(app, jobs_services, make_official(jobs_services, tenant_id, role), tenant_id, role)
+
+
 def make_scheme(services: Services, **rules: object) -> str:
     """Add a certificate type that asks more than the usual one, with a programme of the same code; return the code."""
     code = f"type-{next(_serial)}"

@@ -52,7 +52,6 @@ def open_desk(app: AnzhengFlask, jobs_services: Services, admin_connection: Admi
     """Let people pass, lose the jobs that would issue to each of them, and sign an official in."""
     region_code = world.untouched_county(admin_connection, "exams_attempt")
     department = world.make_department(jobs_services, region_code=region_code)
-    official = world.make_official(jobs_services, department)
     tenant_id = world.make_enterprise(jobs_services, region_code=region_code)
     learners = [world.make_learner(jobs_services, tenant_id) for _ in range(people)]
     for one in learners:
@@ -60,7 +59,7 @@ def open_desk(app: AnzhengFlask, jobs_services: Services, admin_connection: Admi
         admin_connection.execute(
             "delete from procrastinate_jobs where args->'payload'->>'person_id' = %s", (str(one.person_id),)
         )
-    return Desk(world.client_for(app, jobs_services, official, department, Role.REGULATOR), region_code, learners)
+    return Desk(world.signed_in_at(app, jobs_services, department), region_code, learners)
 
 
 def start(desk: Desk) -> uuid.UUID:
@@ -177,8 +176,7 @@ def test_another_department_sees_nothing_of_it_and_issues_nothing_there(
 ) -> None:
     bulk_id = start(desk)
     elsewhere = world.make_department(jobs_services, region_code=world.OTHER_COUNTY)
-    official = world.make_official(jobs_services, elsewhere)
-    stranger = world.client_for(app, jobs_services, official, elsewhere, Role.REGULATOR)
+    stranger = world.signed_in_at(app, jobs_services, elsewhere)
     assert stranger.get(f"/regulator/bulk/{bulk_id}").status_code == 404
     assert stranger.post(f"/regulator/bulk/{bulk_id}/cancel").status_code == 404
     assert str(bulk_id) not in stranger.get("/regulator/bulk").text
@@ -187,8 +185,7 @@ def test_another_department_sees_nothing_of_it_and_issues_nothing_there(
     assert stranger.post("/regulator/bulk", data={"scheme": world.SCHEME}).status_code == 302
     world.settle(queue_worker)
     assert all(world.certificate_rows(jobs_services, one.person_id) == [] for one in desk.people)
-    mine = world.make_official(jobs_services, elsewhere, Role.INSPECTOR)
-    inspector = world.client_for(app, jobs_services, mine, elsewhere, Role.INSPECTOR)
+    inspector = world.signed_in_at(app, jobs_services, elsewhere, Role.INSPECTOR)
     assert inspector.post("/regulator/bulk", data={"scheme": world.SCHEME}).status_code == 403
     assert stored(admin_connection, bulk_id)[0] == "cancelled"
 

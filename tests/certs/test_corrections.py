@@ -60,15 +60,13 @@ class Scene:
 def scene(app: AnzhengFlask, jobs_services: Services, queue_worker: Worker) -> Scene:
     """An issued certificate of a fresh enterprise."""
     row = make_certificate(jobs_services, queue_worker)
-    department = world.make_department(jobs_services)
-    person = world.make_official(jobs_services, department)
     return Scene(
         app,
         jobs_services,
         queue_worker,
         row,
         world.client_for(app, jobs_services, row.person_id, row.tenant_id, Role.TRAINEE),
-        world.client_for(app, jobs_services, person, department, Role.REGULATOR),
+        world.signed_in_at(app, jobs_services, world.make_department(jobs_services)),
     )
 
 
@@ -144,8 +142,7 @@ def test_the_present_employer_asks_for_its_own_name(scene: Scene, admin_connecti
             name="王建军", id_number=plain, post_code=world.POST, hired_on=scene.certificate.valid_from
         )
         accounts.employ(session, SYSTEM, tenant, hired)
-    admin = world.make_official(scene.jobs, tenant, Role.ENTERPRISE_ADMIN)
-    desk = world.client_for(scene.app, scene.jobs, admin, tenant, Role.ENTERPRISE_ADMIN)
+    desk = world.signed_in_at(scene.app, scene.jobs, tenant, Role.ENTERPRISE_ADMIN)
     form = {"kind": "employer", "note": "已调入本单位"}
     assert desk.post(f"/tenant/certificates/{scene.certificate.id}/corrections", data=form).status_code == 302
     scene.decide("approve")
@@ -208,9 +205,8 @@ def test_strangers_neither_ask_nor_decide(scene: Scene) -> None:
     stranger = world.client_for(scene.app, scene.jobs, other.person_id, other.tenant_id, Role.TRAINEE)
     assert stranger.post(f"/certificates/{scene.certificate.id}/corrections", data=NAME).status_code == 404
     scene.holder.post(f"/certificates/{scene.certificate.id}/corrections", data=NAME)
-    department = world.make_department(scene.jobs, region_code=world.OTHER_COUNTY)
-    person = world.make_official(scene.jobs, department)
-    foreign = world.client_for(scene.app, scene.jobs, person, department, Role.REGULATOR)
+    elsewhere = world.make_department(scene.jobs, region_code=world.OTHER_COUNTY)
+    foreign = world.signed_in_at(scene.app, scene.jobs, elsewhere)
     for case_id in (scene.request().id, uuid.uuid4()):
         assert foreign.get(f"/regulator/corrections/{case_id}").status_code == 404
         decided = foreign.post(

@@ -83,8 +83,7 @@ def test_a_correction_waits_for_an_open_proposal_to_revoke(scene: Scene) -> None
     with scene.jobs.db.transaction(WORKER_SCOPE, read_only=True) as session:
         proposal = session.scalars(select(Proposal).where(Proposal.certificate_id == scene.certificate.id)).one()
     assert there.headers["Location"].endswith(str(proposal.id))
-    person = world.make_official(scene.jobs, proposal.department_id)
-    second = world.client_for(scene.app, scene.jobs, person, proposal.department_id, world.Role.REGULATOR)
+    second = world.signed_in_at(scene.app, scene.jobs, proposal.department_id)
     assert second.post(f"{there.headers['Location']}/decision", data=VERDICT).status_code == 302
     assert [row.status for row in scene.rows()] == ["revoked"]
 

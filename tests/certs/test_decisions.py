@@ -78,11 +78,9 @@ def test_the_decision_is_kept_with_the_certificate_and_shown_to_holder_and_issue
     assert "《中华人民共和国劳动法》第六十四条" in page
     english = holder.get(f"/certificates/{row.id}", headers={"Accept-Language": "en"}).text
     assert "Conditions met, because" in english
-    office = world.make_department(jobs_services)
-    official = world.client_for(app, jobs_services, world.make_official(jobs_services, office), office, Role.REGULATOR)
+    official = world.signed_in_at(app, jobs_services, world.make_department(jobs_services))
     assert "成绩 93 分" in official.get(f"/regulator/certificates/{row.id}").text
-    admin = world.make_official(jobs_services, learner.tenant_id, Role.ENTERPRISE_ADMIN)
-    employer = world.client_for(app, jobs_services, admin, learner.tenant_id, Role.ENTERPRISE_ADMIN)
+    employer = world.signed_in_at(app, jobs_services, learner.tenant_id, Role.ENTERPRISE_ADMIN)
     assert "成绩 93 分" not in employer.get(f"/tenant/certificates/{row.id}").text
 
 

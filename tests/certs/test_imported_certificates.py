@@ -154,8 +154,7 @@ def test_holder_and_present_employer_see_it_marked(
     answer = holder.post(f"/certificates/{one.id}/corrections", data={"kind": "photo", "note": "照片不像本人"})
     assert answer.status_code == 409
     assert "登记到本平台" in holder.get("/notices").text
-    admin = world.make_official(jobs_services, tenant_id, Role.ENTERPRISE_ADMIN)
-    employer = world.client_for(app, jobs_services, admin, tenant_id, Role.ENTERPRISE_ADMIN)
+    employer = world.signed_in_at(app, jobs_services, tenant_id, Role.ENTERPRISE_ADMIN)
     listed = employer.get("/tenant/certificates?origin=imported").text
     assert one.number in listed
     assert one.number not in employer.get("/tenant/certificates?origin=issued").text

@@ -11,7 +11,7 @@ from certs.models import Scheme
 from certs.schemes import drafts
 from certs.schemes.models import Template
 from lms.core import clock
-from lms.core.access import SYSTEM, Role
+from lms.core.access import SYSTEM
 from lms.core.errors import Forbidden, NotFound
 from lms.core.services import Services
 from lms.core.tenancy import WORKER_SCOPE
@@ -97,8 +97,7 @@ def test_numbers_that_another_type_took_meanwhile_are_not_published(app: Anzheng
 
 def test_a_department_of_some_types_adds_none(app: AnzhengFlask, jobs_services: Services) -> None:
     narrow = world.make_department(jobs_services, region_code=HENAN, schemes=["road-transport-manager"])
-    official = world.make_official(jobs_services, narrow)
-    client = world.client_for(app, jobs_services, official, narrow, Role.REGULATOR)
+    client = world.signed_in_at(app, jobs_services, narrow)
     assert client.get("/regulator/schemes/new").status_code == 403
     assert client.post("/regulator/schemes/new", data=new_type()).status_code == 403
     assert client.post(f"/regulator/schemes/{world.SCHEME}/edit", data=form()).status_code == 404

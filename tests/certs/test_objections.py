@@ -57,15 +57,13 @@ def scene(app: AnzhengFlask, jobs_services: Services, queue_worker: Worker) -> S
     with jobs_services.db.transaction(WORKER_SCOPE, read_only=True) as session:
         mine = (StatusEvent.certificate_id == row.id, StatusEvent.new_status == "suspended")
         step = session.scalars(select(StatusEvent).where(*mine)).one()
-    department = world.make_department(jobs_services)
-    person = world.make_official(jobs_services, department)
     return Scene(
         app,
         jobs_services,
         row,
         step,
         world.client_for(app, jobs_services, row.person_id, row.tenant_id, Role.TRAINEE),
-        world.client_for(app, jobs_services, person, department, Role.REGULATOR),
+        world.signed_in_at(app, jobs_services, world.make_department(jobs_services)),
     )
 
 
@@ -134,14 +132,11 @@ def test_only_the_holder_objects_and_only_the_department_answers(scene: Scene) -
     assert stranger.post(f"/certificates/{scene.certificate.id}/objections", data=form).status_code == 404
     assert scene.object() == 302
     (filed,) = scene.objections()
-    department = world.make_department(scene.jobs, region_code=world.OTHER_COUNTY)
-    person = world.make_official(scene.jobs, department)
-    foreign = world.client_for(scene.app, scene.jobs, person, department, Role.REGULATOR)
+    elsewhere = world.make_department(scene.jobs, region_code=world.OTHER_COUNTY)
+    foreign = world.signed_in_at(scene.app, scene.jobs, elsewhere)
     answer = {"verdict": "refuse", "reason": "维持原决定"}
     assert foreign.post(f"/regulator/objections/{filed.id}/decision", data=answer).status_code == 404
-    inspector = world.client_for(
-        scene.app, scene.jobs, world.make_official(scene.jobs, department, Role.INSPECTOR), department, Role.INSPECTOR
-    )
+    inspector = world.signed_in_at(scene.app, scene.jobs, elsewhere, Role.INSPECTOR)
     assert inspector.post(f"/regulator/objections/{filed.id}/decision", data=answer).status_code == 403
     assert scene.objections()[0].state == "open"
 

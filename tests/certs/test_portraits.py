@@ -53,14 +53,12 @@ class Scene:
 @pytest.fixture
 def scene(app: AnzhengFlask, jobs_services: Services, queue_worker: Worker) -> Scene:
     learner = world.make_learner(jobs_services, world.make_enterprise(jobs_services))
-    department = world.make_department(jobs_services)
-    official = world.make_official(jobs_services, department)
     return Scene(
         jobs_services,
         queue_worker,
         learner,
         world.client_for(app, jobs_services, learner.person_id, learner.tenant_id, Role.TRAINEE),
-        world.client_for(app, jobs_services, official, department, Role.REGULATOR),
+        world.signed_in_at(app, jobs_services, world.make_department(jobs_services)),
     )
 
 

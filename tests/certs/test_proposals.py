@@ -47,8 +47,7 @@ class Case:
     def official(self, department: uuid.UUID | None = None, **scope: object) -> FlaskClient:
         """A browser of a regulator, of the proposer's department by default, of a fresh one where a scope is given."""
         where = department or (world.make_department(self.jobs, **scope) if scope else self.department)  # type: ignore[arg-type]
-        person = world.make_official(self.jobs, where)
-        return world.client_for(self.app, self.jobs, person, where, Role.REGULATOR)
+        return world.signed_in_at(self.app, self.jobs, where)
 
     def propose(self, form: dict[str, str]) -> str:
         """Propose; return the address of the proposal."""
@@ -67,9 +66,7 @@ def case(app: AnzhengFlask, jobs_services: Services, queue_worker: Worker) -> Ca
     """An issued certificate and an official of its county."""
     row = make_certificate(jobs_services, queue_worker)
     department = world.make_department(jobs_services)
-    person = world.make_official(jobs_services, department)
-    first = world.client_for(app, jobs_services, person, department, Role.REGULATOR)
-    return Case(app, jobs_services, row, department, first)
+    return Case(app, jobs_services, row, department, world.signed_in_at(app, jobs_services, department))
 
 
 def test_the_rules_and_the_historys_constraint_allow_the_same_steps(case: Case, admin_connection: Admin) -> None:

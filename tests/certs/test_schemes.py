@@ -57,9 +57,7 @@ def form(**changes: str) -> dict[str, str]:
 
 
 def office(app: AnzhengFlask, services: Services, region_code: int = HENAN, role: Role = Role.REGULATOR) -> FlaskClient:
-    department = world.make_department(services, region_code=region_code)
-    official = world.make_official(services, department, role)
-    return world.client_for(app, services, official, department, role)
+    return world.signed_in_at(app, services, world.make_department(services, region_code=region_code), role)
 
 
 def colleague(app: AnzhengFlask, services: Services, address: str) -> FlaskClient:
@@ -67,9 +65,7 @@ def colleague(app: AnzhengFlask, services: Services, address: str) -> FlaskClien
     with services.db.transaction(WORKER_SCOPE, read_only=True) as session:
         draft_id = uuid.UUID(address.rsplit("/", 1)[1])
         department = session.scalars(select(Draft.tenant_id).where(Draft.id == draft_id)).one()
-    return world.client_for(
-        app, services, world.make_official(services, department), department, Role.REGULATOR
-    )  # fmt: skip
+    return world.signed_in_at(app, services, department)
 
 
 def publish(app: AnzhengFlask, services: Services, client: FlaskClient, address: str) -> TestResponse:
@@ -176,8 +172,7 @@ def test_the_list_searches_filters_and_exports(
     rows = sheet(client.get(f"{job}/file"))
     assert [row[0] for row in rows] == ["代码", scheme]
     narrow = world.make_department(jobs_services, region_code=HENAN, schemes=["road-transport-manager"])
-    official = world.make_official(jobs_services, narrow)
-    stranger = world.client_for(app, jobs_services, official, narrow, Role.REGULATOR)
+    stranger = world.signed_in_at(app, jobs_services, narrow)
     assert one not in stranger.get(f"/regulator/schemes?q={scheme}").text
     assert stranger.get(f"/regulator/schemes/{scheme}").status_code == 404
 

@@ -42,8 +42,7 @@ class Scene:
     def enterprise(self, tenant_id: object = None) -> FlaskClient:
         """A browser of an administrator of the enterprise, the holder's by default."""
         tenant = tenant_id or self.learner.tenant_id
-        person = world.make_official(self.jobs_services, tenant, Role.ENTERPRISE_ADMIN)  # type: ignore[arg-type]
-        return world.client_for(self.app, self.jobs_services, person, tenant, Role.ENTERPRISE_ADMIN)  # type: ignore[arg-type]
+        return world.signed_in_at(self.app, self.jobs_services, tenant, Role.ENTERPRISE_ADMIN)  # type: ignore[arg-type]
 
     def holder(self) -> FlaskClient:
         """A browser of the holder."""
@@ -53,8 +52,7 @@ class Scene:
     def regulator(self, role: Role = Role.REGULATOR, **scope: object) -> FlaskClient:
         """A browser of an official of a fresh department."""
         department = world.make_department(self.jobs_services, **scope)  # type: ignore[arg-type]
-        person = world.make_official(self.jobs_services, department, role)
-        return world.client_for(self.app, self.jobs_services, person, department, role)
+        return world.signed_in_at(self.app, self.jobs_services, department, role)
 
 
 @pytest.fixture
