@@ -22,7 +22,7 @@ from lms.core.access import SYSTEM, Actor
 from lms.core.errors import NotFound
 from lms.core.i18n import gettext as _
 from lms.core.services import Services
-from lms.core.tenancy import WORKER_SCOPE, Scope, ScopeRole
+from lms.core.tenancy import WORKER_SCOPE, Scope
 
 EXPORT = "certs.export_eligible"
 EXPORT_LIST = "certs.export_schemes"
@@ -70,24 +70,14 @@ def start_export(session: Session, actor: Actor, asked: dict[str, Any]) -> uuid.
     job_id = jobs.start(session, actor, EXPORT, _("导出资格预览"))
     data = {"scheme": asked["code"], "draft": asked["draft_id"], "outcome": asked["outcome"]}
     audit.record(session, actor, "certs.eligible.exported", subject_type="job", subject_id=job_id, data=data)
-    scope = {**asdict(actor.scope), "actor_id": str(actor.person_id), "tenant_id": str(actor.tenant_id)}
-    queue.enqueue(session, EXPORT, job_id=str(job_id), asked=asked, scope=scope)
+    queue.enqueue(session, EXPORT, job_id=str(job_id), asked=asked, scope=actor.scope.to_data())
     return job_id
 
 
 def export(services: Services, *, job_id: str, asked: dict[str, Any], scope: dict[str, Any]) -> None:
     """Judge everybody in the department's own scope and write them down; nothing else is written."""
     today = clock.today(services.settings.timezone)
-    theirs = Scope(
-        ScopeRole.REGION,
-        actor_id=uuid.UUID(scope["actor_id"]),
-        tenant_id=uuid.UUID(scope["tenant_id"]),
-        region_lo=scope["region_lo"],
-        region_hi=scope["region_hi"],
-        industries=tuple(scope["industries"]),
-        schemes=tuple(scope["schemes"]),
-    )
-    with services.db.transaction(theirs, read_only=True) as session:
+    with services.db.transaction(Scope.from_data(scope), read_only=True) as session:
         people = dryrun.judged_people(session, target_of(session, asked, today), today)
         rows = (_person_row(one) for one in people if asked["outcome"] in ("", one.outcome))
         exports.publish_table(services, uuid.UUID(job_id), SHEET, PEOPLE_HEADS, rows, f"eligible-{today:%Y%m%d}.xlsx")

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from certs.adapters.face import TemplateSpec
 from certs.adapters.trial import page_problems
+from certs.rules import with_tuples
 from certs.schemes.models import Template
 from lms.core.errors import NotFound
 
@@ -23,8 +24,7 @@ def spec_of(data: dict[str, Any]) -> TemplateSpec:
     """Return the page that stored values describe. Raises ValueError for what a department may not set."""
     if unknown := set(data) - set(EDITABLE):
         raise ValueError(", ".join(sorted(unknown)))
-    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
-    return TemplateSpec(**values)
+    return TemplateSpec(**with_tuples(data))
 
 
 def spec_data(spec: TemplateSpec) -> dict[str, Any]:
