@@ -19,7 +19,7 @@ from lms.core.i18n import gettext as _
 from lms.core.i18n import in_language
 
 SHOWN_FILTERS = (
-    *(Shown.VALID, Shown.EXPIRING, Shown.EXPIRED),
+    *(Shown.VALID, Shown.EXPIRING, Shown.EXPIRED, Shown.NOT_YET),
     *(Shown.SUSPENDED, Shown.REVOKED, Shown.CANCELLED, Shown.SUPERSEDED),
 )
 FILTERS = ("q", "scheme", "shown", "origin", "batch")

@@ -211,13 +211,15 @@ def _shown(shown: str, today: date) -> list[ColumnElement[bool]]:
         Certificate.state == "issued",
         Certificate.status == Status.VALID.value,
     ]
+    begun = [*valid, Certificate.valid_from <= literal(today)]
     days_left = Certificate.valid_until - literal(today)
     found: dict[str, list[ColumnElement[bool]]] = {
         "": [],
         "failed": [Certificate.state == "failed"],
-        Shown.VALID: [*valid, days_left > Scheme.renewal_window_days],
-        Shown.EXPIRING: [*valid, days_left.between(0, Scheme.renewal_window_days)],
+        Shown.VALID: [*begun, days_left > Scheme.renewal_window_days],
+        Shown.EXPIRING: [*begun, days_left.between(0, Scheme.renewal_window_days)],
         Shown.EXPIRED: [*valid, days_left < 0],
+        Shown.NOT_YET: [*valid, Certificate.valid_from > literal(today)],
         Shown.SUSPENDED: [Certificate.status == Status.SUSPENDED.value],
         Shown.REVOKED: [Certificate.status == Status.REVOKED.value],
         Shown.CANCELLED: [Certificate.status == Status.CANCELLED.value],

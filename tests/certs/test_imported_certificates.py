@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
@@ -16,6 +17,7 @@ from certs.registry import rules as tree
 from certs.registry.operations import sequence_all
 from certs.registry.verification import verify
 from certs.rules import Decision
+from lms.core import clock
 from lms.core.access import Role
 from lms.core.services import Services
 from lms.core.tenancy import WORKER_SCOPE
@@ -201,3 +203,16 @@ def test_the_public_log_calls_an_import_by_its_name(
         assert "签发</" not in shown
     assert imported.number in page
     assert entry["data"]["facts_sha256"] in page
+
+
+def test_a_certificate_that_is_not_in_force_yet_is_listed_as_such_and_not_as_valid(
+    desk: ImportDesk, queue_worker: Worker, tmp_path: Path
+) -> None:
+    begins = clock.today() + timedelta(days=40)
+    dates = {"有效期自": begins.isoformat(), "有效期至": (begins + timedelta(days=900)).isoformat()}
+    one = desk.certificates(take(desk, queue_worker, list_bytes(tmp_path, earlier(1, **dates))))[0]
+    listed = {
+        shown: one.number in desk.client.get(f"/regulator/certificates?batch={one.import_id}&shown={shown}").text
+        for shown in ("not_yet", "valid", "expiring", "expired")
+    }
+    assert listed == {"not_yet": True, "valid": False, "expiring": False, "expired": False}
