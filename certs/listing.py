@@ -7,12 +7,13 @@ from dataclasses import replace
 
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
+from sqlalchemy import null
 
 from certs import queries
 from certs.labels import LABELS, ORIGINS, TONES
 from certs.queries import Filter
 from certs.rules import Origin, Shown
-from certs.schemes.queries import scheme_choices
+from certs.schemes.queries import scheme_choices_and
 from certs.status.standing import concerns_of_staff
 from lms.core import clock, web
 from lms.core.i18n import gettext as _
@@ -54,9 +55,10 @@ def kept_filters() -> dict[str, str]:
 
 def list_page(wanted: Filter, template: str) -> ResponseReturnValue:
     """Show one page of a list; every certificate on it counts as read."""
-    page = queries.certificate_page(
-        web.db(), wanted, clock.today(web.services().settings.timezone), request.args.get("cursor")
-    )
+    today = clock.today(web.services().settings.timezone)
+    page = queries.certificate_page(web.db(), wanted, today, request.args.get("cursor"))
+    counting = queries.figures_of_staff(wanted.employer_id, today) if wanted.employer_id else null()
+    schemes, counted = scheme_choices_and(web.db(), counting)
     for item in page.items:
         web.note_personal_read("certificate", item.certificate_id)
     return render_template(
@@ -64,6 +66,8 @@ def list_page(wanted: Filter, template: str) -> ResponseReturnValue:
         page=page,
         wanted=wanted,
         filters=kept_filters(),
+        figures=dict(zip(Shown, counted or (), strict=False)),
+        today=today,
         concerns_of=concerns_of_staff(web.db(), page.items) if wanted.employer_id else {},
         labels=LABELS,
         tones=TONES,
@@ -71,6 +75,6 @@ def list_page(wanted: Filter, template: str) -> ResponseReturnValue:
         origin_filters=[("", _("全部来源")), *((one.value, text) for one, text in ORIGINS.items())],
         scheme_filters=[
             ("", _("全部类型")),
-            *((code, in_language(zh, en)) for code, zh, en in scheme_choices(web.db())),
+            *((code, in_language(zh, en)) for code, zh, en in schemes),
         ],
     )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Select, Uuid, bindparam, column, literal, or_, select, table
+from sqlalchemy import Select, Uuid, bindparam, column, func, literal, or_, select, table
+from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -115,6 +117,25 @@ def certificate_page(session: Session, wanted: Filter, today: date, cursor: str 
         descending=True,
     )
     return page.map(lambda row: _view(row, today))
+
+
+def figures_of_staff(employer_id: str, today: date) -> ColumnElement[Any]:
+    """Return what counts the certificates of the employer's present staff: a list as long as Shown, in its order."""
+    counted = array([func.count().filter(*_shown(one, today)) for one in Shown])
+    query = filtered(Filter(employer_id=employer_id), today)
+    return query.with_only_columns(counted, maintain_column_froms=True).scalar_subquery()
+
+
+def certificates_of_staff(
+    session: Session, employer_id: uuid.UUID, people: Sequence[uuid.UUID], today: date
+) -> dict[uuid.UUID, list[CertificateView]]:
+    """Return by person the issued certificates of some of the employer's present staff, the longest lasting first."""
+    query = filtered(Filter(employer_id=str(employer_id)), today)
+    query = query.where(Certificate.person_id.in_(people), Certificate.state == "issued")
+    found: dict[uuid.UUID, list[CertificateView]] = defaultdict(list)
+    for row in session.execute(query.order_by(Certificate.valid_until.desc(), Certificate.id.desc())):
+        found[row.person_id].append(_view(row, today))
+    return found
 
 
 def all_certificates(session: Session, wanted: Filter, today: date) -> Iterator[CertificateView]:

@@ -36,7 +36,7 @@ from certs.status.corrections import CORRECT_TASK
 from certs.status.views import blueprint as status_blueprint
 from certs.verify import views as verify_views
 from certs.verify.commands import verify_command
-from certs.views import blueprint, earned_notice, home_strip, staff_strip
+from certs.views import blueprint, earned_notice, home_strip, staff_column, staff_strip
 from exams.events import AttemptGraded
 from lms.core.access import Role
 from lms.core.i18n import lazy_gettext as _
@@ -86,6 +86,7 @@ def register(kernel: Kernel) -> None:
     kernel.slot("courses.home", home_strip)
     kernel.slot("exams.passed", earned_notice)
     kernel.slot("accounts.staff.person", staff_strip)
+    kernel.column("accounts.staff", _("证书"), staff_column)
     _register_roles(kernel)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import uuid
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 import structlog
@@ -101,6 +102,21 @@ def staff_strip(session: Session, actor: Actor, person_id: uuid.UUID | None) -> 
         web.note_personal_read("certificate", one.certificate_id)
     concerns = concerns_of_staff(session, found)
     return render_template("certs/_of_staff.html", certificates=found, concerns_of=concerns, labels=LABELS, tones=TONES)
+
+
+def staff_column(session: Session, actor: Actor, people: Sequence[uuid.UUID]) -> Mapping[uuid.UUID, str] | None:
+    """Return what each of the enterprise's staff holds, for the list of staff: of each type the longest lasting."""
+    if actor.tenant_id is None or not actor.can(P.READ_STAFF):
+        return None
+    held = queries.certificates_of_staff(session, actor.tenant_id, people, _today())
+    cells = {}
+    for person_id in people:
+        latest = {one.scheme_code: one for one in reversed(held.get(person_id, []))}
+        for one in latest.values():
+            web.note_personal_read("certificate", one.certificate_id)
+        shown = {"certificates": latest.values(), "labels": LABELS, "tones": TONES, "today": _today()}
+        cells[person_id] = render_template("certs/_staff_cell.html", **shown)
+    return cells
 
 
 def _step_name(view: queries.CertificateView, old_status: str, new_status: str) -> object:

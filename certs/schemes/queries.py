@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Select, bindparam, func, null, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from certs.adapters.face import TemplateSpec
@@ -87,9 +87,15 @@ def scheme_version(session: Session, code: str, version: int) -> Scheme:
 
 def scheme_choices(session: Session) -> list[tuple[str, str, str]]:
     """Return code, Chinese and English name of every scheme, each in its newest version."""
-    rows = session.execute(select(Scheme.code, Scheme.name_zh, Scheme.name_en).order_by(Scheme.code, Scheme.version))
-    newest = {code: (code, name_zh, name_en) for code, name_zh, name_en in rows}
-    return list(newest.values())
+    return scheme_choices_and(session, null())[0]
+
+
+def scheme_choices_and(session: Session, value: ColumnElement[Any]) -> tuple[list[tuple[str, str, str]], Any]:
+    """Return the same, and one value more that the page needs, in a single statement; None while there is no scheme."""
+    query = select(Scheme.code, Scheme.name_zh, Scheme.name_en, value.label("value"))
+    rows = session.execute(query.order_by(Scheme.code, Scheme.version)).all()
+    newest = {row.code: (row.code, row.name_zh, row.name_en) for row in rows}
+    return list(newest.values()), rows[0].value if rows else None
 
 
 def schemes_in_force(session: Session, on: date) -> dict[str, Scheme]:

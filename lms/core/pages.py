@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -224,6 +224,15 @@ def _slot(name: str, subject: uuid.UUID | None = None) -> Markup:
     return Markup("").join(Markup(render(web.db(), web.actor(), subject)) for render in renders)  # noqa: S704 - rooms return rendered templates
 
 
+def _columns(name: str, subjects: Sequence[uuid.UUID]) -> list[tuple[object, dict[uuid.UUID, Markup]]]:
+    """Return heading and cells, by subject, of what upper rooms add to the rows of the list ``name``."""
+    drawn = [
+        (column.heading, column.render(web.db(), web.actor(), subjects))
+        for column in web.services().kernel.columns.get(name, [])
+    ]
+    return [(heading, {key: Markup(cell) for key, cell in cells.items()}) for heading, cells in drawn if cells]  # noqa: S704 - as above
+
+
 def install(app: Flask) -> None:
     """Give ``app`` the kernel's pages, error handlers, headers and template globals."""
     CSRFProtect(app)
@@ -246,6 +255,7 @@ def install(app: Flask) -> None:
         back_to=back_to,
         with_filters=with_filters,
         slot=_slot,
+        columns=_columns,
         can=lambda permission: web.actor().can(permission),
         languages=i18n.LANGUAGES,
         escape=escape,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     TaskFunction = Callable[..., None]
     TickFunction = Callable[["Services"], None]
     SlotFunction = Callable[[Session, Actor, uuid.UUID | None], str]
+    ColumnFunction = Callable[[Session, Actor, Sequence[uuid.UUID]], Mapping[uuid.UUID, str] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,14 @@ class Subscription:
     inline: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What an upper room adds to each row of a lower room's list, under a heading."""
+
+    heading: object
+    render: ColumnFunction
+
+
 @dataclass(slots=True, eq=False)
 class Kernel:
     """The rooms register here; core reads it and so never imports a room."""
@@ -83,6 +92,7 @@ class Kernel:
     demo_steps: list[tuple[int, Callable[[Services], None]]] = field(default_factory=list)
     reference_steps: list[tuple[int, Callable[[Services], None]]] = field(default_factory=list)
     slots: dict[str, list[SlotFunction]] = field(default_factory=dict)
+    columns: dict[str, list[Column]] = field(default_factory=dict)
     installers: list[Callable[[Flask], None]] = field(default_factory=list)
     homes: dict[Role, str] = field(default_factory=dict)
     recognition: Recognition | None = None
@@ -118,6 +128,14 @@ class Kernel:
         ``subject`` is the id that the page is about, where it is about one thing.
         """
         self.slots.setdefault(name, []).append(render)
+
+    def column(self, name: str, heading: object, render: ColumnFunction) -> None:
+        """Let an upper room add a column to a lower room's list, which names it.
+
+        ``render(session, actor, subjects)`` returns escaped markup for each subject of the rows shown, or None
+        to whom the column is not for.
+        """
+        self.columns.setdefault(name, []).append(Column(heading, render))
 
     def home(self, role: Role, endpoint: str) -> None:
         """Name the page on which ``role`` lands after signing in."""

@@ -217,6 +217,26 @@ def test_lists_filter_and_export(scene: Scene, queue_worker: Worker) -> None:
     assert [row[2] for row in rows] == ["证书编号", scene.certificate.number]
 
 
+def test_the_list_of_staff_tells_what_each_holds_and_the_employers_list_counts(scene: Scene) -> None:
+    elsewhere = world.make_enterprise(scene.jobs_services)
+    for tenant_id in (scene.learner.tenant_id, elsewhere):
+        world.make_learner(scene.jobs_services, tenant_id)
+    client, other = scene.enterprise(), scene.enterprise(elsewhere)
+    until = f"有效期至 {scene.certificate.valid_until}"
+    listed = [(page.count(until), page.count("无证")) for page in (client.get("/staff").text, other.get("/staff").text)]
+    assert listed == [(1, 1), (0, 1)]
+    assert _figures(client) == ["1", "0", "0", "0"]
+    world.decided(scene.jobs_services, scene.certificate, Decision.SUSPEND)
+    assert "已暂扣" in client.get("/staff").text
+    assert _figures(client) == ["0", "0", "0", "1"]
+    assert _figures(other) == ["0", "0", "0", "0"]
+
+
+def _figures(client: FlaskClient) -> list[str]:
+    """Return what stands over the employer's list: valid, expiring, expired, suspended."""
+    return re.findall(r'kpi-value">([^<]*)<', client.get("/tenant/certificates").text)
+
+
 def _stands_against(scene: Scene) -> None:
     """Let the holder be suspended, object, and be barred from the type until next year."""
     world.decided(scene.jobs_services, scene.certificate, Decision.SUSPEND, "现场检查发现问题，详见笔录")
