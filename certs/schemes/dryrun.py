@@ -58,9 +58,13 @@ class Judged:
 
 @dataclass(slots=True)
 class DryRun:
-    """What a page shows: how many come to what, and some of them; ``next_after`` leads to the next ones."""
+    """What a page shows: how many come to what, and some of them; ``next_after`` leads to the next ones.
+
+    ``held_unmet`` of those who hold it already would not get it by what they are judged by now.
+    """
 
     counts: Counter[str] = field(default_factory=Counter)
+    held_unmet: int = 0
     people: list[Judged] = field(default_factory=list)
     next_after: uuid.UUID | None = None
     is_partial: bool = False
@@ -77,6 +81,7 @@ def dry_run(session: Session, target: Target, today: date, *, outcome: str = "",
             found.is_partial = True
             break
         found.counts[one.outcome] += 1
+        found.held_unmet += one.is_held and not one.decision.is_eligible
         if one.enrolment.enrolment_id <= after or outcome not in ("", one.outcome):
             continue
         if len(found.people) < PAGE_PEOPLE:

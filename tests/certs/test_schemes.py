@@ -243,6 +243,17 @@ def test_a_dry_run_says_who_would_be_eligible_and_writes_nothing(
     assert not any(name in nobody for name in people)
 
 
+def test_a_dry_run_tells_how_many_holders_would_not_qualify_by_a_draft(
+    app: AnzhengFlask, jobs_services: Services, crowd: tuple[str, dict[str, world.Learner]]
+) -> None:
+    scheme, _people = crowd
+    client = office(app, jobs_services)
+    assert "人按此不符合" not in client.get(f"/regulator/schemes/{scheme}/eligible").text
+    address = draft_of(client, scheme, exam_min_score="100", education="")
+    page = client.get(f"/regulator/schemes/{scheme}/eligible?draft={address.rsplit('/', 1)[1]}").text
+    assert "其中 1 人按此不符合" in page
+
+
 def test_a_dry_run_of_a_draft_judges_by_the_draft(
     app: AnzhengFlask, jobs_services: Services, crowd: tuple[str, dict[str, world.Learner]]
 ) -> None:
