@@ -15,6 +15,7 @@ from certs.labels import LABELS
 from certs.verify import operations, texts
 from certs.verify.limits import limits
 from certs.verify.operations import Report
+from certs.verify.rules import State
 from lms.core import web
 from lms.core.errors import TooLarge
 
@@ -70,9 +71,12 @@ def _read_upload() -> bytes:
 
 def _as_page(report: Report) -> str:
     title, text, tone = texts.outcome_texts(report)
+    failed = [texts.reason_text(finding) for finding in report.findings if finding.state is State.FAILED]
     return render_template(
         "certs/verify.html",
         report=report,
+        file_name=request.files["file"].filename,
+        failed=failed,
         title=title,
         text=text,
         tone=tone,

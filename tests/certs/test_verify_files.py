@@ -131,6 +131,17 @@ def test_a_flipped_byte_is_refused(client: FlaskClient, pdf: bytes, address: dic
     assert failed(found)["registry"] == "not_entered"
 
 
+def test_the_verdict_names_the_file_and_what_it_fails_for(
+    client: FlaskClient, pdf: bytes, address: dict[str, str]
+) -> None:
+    start, end = tampering.regions(pdf)["content"]
+    for data, failing in ((tampering.flip(pdf, (start + end) // 2), ["内容在签名后被改动"]), (pdf, [])):
+        page = ask(client, data, address).text
+        verdict = page[page.index('class="verdict') : page.index("</section>")]
+        assert "证书.pdf" in verdict
+        assert [text for text in ("内容在签名后被改动", "登记册中没有这个文件") if text in verdict][:1] == failing
+
+
 def test_another_spelling_of_the_same_signature_is_refused(
     client: FlaskClient, pdf: bytes, address: dict[str, str]
 ) -> None:
