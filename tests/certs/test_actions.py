@@ -76,6 +76,15 @@ def test_suspending_carries_each_out_by_the_same_operation_as_one_alone(desk: De
     assert "hx-get" not in page
 
 
+def test_what_can_be_done_to_none_of_them_is_not_offered(desk: Desk) -> None:
+    address = f"/regulator/actions/new?kind=suspend&certificate={desk.mine[0].id}"
+    assert "确认暂扣" in desk.client.get(address).text
+    world.decided(desk.jobs, desk.mine[0], Decision.CANCEL)
+    page = desk.client.get(address).text
+    assert "确认暂扣" not in page
+    assert "都不能办理，请返回列表另行选择" in page
+
+
 def test_what_is_refused_is_named_with_its_reason_and_the_rest_is_done(desk: Desk) -> None:
     world.decided(desk.jobs, desk.mine[0], Decision.CANCEL)
     chosen = [*(one.id for one in desk.mine), desk.elsewhere.id, NOBODY]
