@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from certs.access import P
@@ -85,9 +85,13 @@ def bulk(bulk_id: uuid.UUID) -> ResponseReturnValue:
 @blueprint.get("/regulator/bulk/<uuid:bulk_id>/progress")
 @web.requires(P.DECIDE)
 def progress(bulk_id: uuid.UUID) -> ResponseReturnValue:
-    """Show how far an order is, for the page that polls it."""
+    """Show how far an order is, for the page that polls it; once it is over the page loads itself again."""
     one = access_bulk(web.db(), bulk_id)
-    return render_template("certs/_bulk_progress.html", one=one, schemes=_schemes(), states=BULK_STATES)
+    page = render_template("certs/_bulk_progress.html", one=one, schemes=_schemes(), states=BULK_STATES)
+    response = current_app.make_response(page)
+    if one.state not in ("preparing", "running"):
+        response.headers["HX-Refresh"] = "true"
+    return response
 
 
 @blueprint.post("/regulator/bulk/<uuid:bulk_id>/<any(pause, resume, cancel):step>")

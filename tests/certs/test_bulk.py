@@ -86,7 +86,9 @@ def test_an_order_issues_what_is_due_once(
 ) -> None:
     bulk_id = start(desk)
     assert "准备中" in desk.client.get(f"/regulator/bulk/{bulk_id}").text
+    assert "HX-Refresh" not in desk.client.get(f"/regulator/bulk/{bulk_id}/progress").headers
     world.settle(queue_worker)
+    assert desk.client.get(f"/regulator/bulk/{bulk_id}/progress").headers["HX-Refresh"] == "true"
     assert stored(admin_connection, bulk_id) == ("done", 7, 7, 7, 0, 3, 3)
     assert states(jobs_services, desk) == [["issued"]] * 7
     page = desk.client.get("/regulator/bulk").text
