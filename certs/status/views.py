@@ -63,12 +63,12 @@ def case_list(what: str) -> ResponseReturnValue:
     )
 
 
-def _tabs(what: str, wanted: queries.Wanted) -> list[tuple[str, str, bool]]:
+def _tabs(what: str, wanted: queries.Wanted) -> list[tuple[str, object, bool, str]]:
     """Return the lists with how many cases wait in each: an objection has its day by law."""
     waiting = queries.waiting(web.db(), wanted)
     most = queries.WAITING_MAX - 1
-    shown = {key: f" {most}+" if n > most else f" {n}" if n else "" for key, n in waiting.items()}
-    return [(url_for(".case_list", what=key), f"{name}{shown[key]}", key == what) for key, name in labels.LISTS.items()]
+    shown = {key: f"{most}+" if n > most else str(n or "") for key, n in waiting.items()}
+    return [(url_for(".case_list", what=key), name, key == what, shown[key]) for key, name in labels.LISTS.items()]
 
 
 @blueprint.post(f"{CASES}/export")

@@ -81,6 +81,7 @@ def test_an_objection_is_answered_and_both_sides_are_told(scene: Scene, queue_wo
     assert scene.official.post(f"{address}/decision", data=answer).status_code == 409
     (answered,) = scene.objections()
     assert (answered.state, answered.outcome) == ("answered", "upheld")
+    assert "异议成立" in scene.official.get("/regulator/objections?state=answered").text
     mine = scene.holder.get(f"/certificates/{scene.certificate.id}").text
     assert answer["reason"] in mine
     assert "异议成立" in mine
