@@ -112,8 +112,8 @@ def shown(data: Mapping[str, Any] | None, scheme: Scheme) -> Shown | None:
     lines = [
         Line(
             name=str(NAMES[one.condition]),
-            asked=asked_words(one.condition, one.asked),
-            found=found_words(one),
+            asked=_begun(asked_words(one.condition, one.asked)),
+            found=_begun(found_words(one)),
             kept=one.kept,
             legal_basis=basis.get(one.condition.value, ""),
         )
@@ -143,8 +143,14 @@ def conditions(wanted: Requirements) -> list[tuple[str, str, str]]:
     """Return name, sentence and law, if it has one of its own, of everything that a scheme asks."""
     basis = dict(wanted.basis)
     return [
-        (str(NAMES[one]), asked_words(one, asked), basis.get(one.value, "")) for one, asked in wanted.asked().items()
+        (str(NAMES[one]), _begun(asked_words(one, asked)), basis.get(one.value, ""))
+        for one, asked in wanted.asked().items()
     ]
+
+
+def _begun(words: str) -> str:
+    """Return words that stand alone with a capital; inside a sentence they have none."""
+    return words[:1].upper() + words[1:]
 
 
 def asked_words(condition: Condition, asked: Mapping[str, Any]) -> str:
