@@ -10,7 +10,7 @@ from flask import Blueprint, Response, current_app, jsonify, redirect, render_te
 from flask.typing import ResponseReturnValue
 
 from certs.errors import NoSuchTree, UnknownLeaf
-from certs.labels import entry_name
+from certs.labels import TONES, entry_name
 from certs.registry import publishing, queries, tiles
 from certs.registry.queries import RegistryProof
 from certs.rules import clean_public_id
@@ -43,6 +43,7 @@ def log() -> ResponseReturnValue:
         witnesses=queries.witnesses(session),
         asked=asked,
         entry_name=entry_name,
+        tones=TONES,
         address=web.services().settings.base_url.rstrip("/") + url_for(".log"),
     )
     return (page, 422) if asked else page
