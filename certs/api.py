@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 from certs import queries
 from certs.queries import CertificateView
 from lms.core import clock
-from lms.core.services import services_of
 
 __all__ = ["CertificateView", "certificates_of"]
 
@@ -19,4 +18,4 @@ def certificates_of(session: Session, person_id: uuid.UUID) -> list[CertificateV
 
     ``status`` is what a reader is told today: valid, expiring, expired, suspended, revoked, ….
     """
-    return queries.certificates_of(session, person_id, clock.today(services_of(session).settings.timezone))
+    return queries.certificates_of(session, person_id, clock.today())

@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import click
 from sqlalchemy import select
@@ -18,6 +17,7 @@ from certs.keys.revocation import revoke_key
 from certs.models import Certificate
 from certs.schemes.operations import load_schemes, read_file
 from certs.status import lists, reasons
+from lms.core import clock
 from lms.core.access import SYSTEM
 from lms.core.errors import Conflict
 from lms.core.services import Services
@@ -65,7 +65,7 @@ def certs_rotate_key(build: Build, kind: str, signs_from: datetime | None) -> No
     services = build("jobs")
     try:
         with services.db.transaction(WORKER_SCOPE) as session:
-            key_id = rotate_key(session, SYSTEM, kind, _moment(services, signs_from))
+            key_id = rotate_key(session, SYSTEM, kind, _moment(signs_from))
     except (KeyRefused, NoKeys) as error:
         raise click.ClickException(str(error)) from error
     click.echo(key_id)
@@ -102,14 +102,14 @@ def certs_adopt_key(
     )
     try:
         with services.db.transaction(WORKER_SCOPE) as session:
-            key_id = adopt_key(session, SYSTEM, adopted, _moment(services, signs_from))
+            key_id = adopt_key(session, SYSTEM, adopted, _moment(signs_from))
     except (KeyRefused, NoKeys) as error:
         raise click.ClickException(str(error)) from error
     click.echo(key_id)
 
 
-def _moment(services: Services, local: datetime | None) -> datetime | None:
-    return local.replace(tzinfo=ZoneInfo(services.settings.timezone)) if local else None
+def _moment(local: datetime | None) -> datetime | None:
+    return local.replace(tzinfo=clock.ZONE) if local else None
 
 
 @certs_group.command("root")

@@ -57,7 +57,7 @@ class _Chosen:
 
 def make(services: Services) -> None:
     """Let county and city decide about a few certificates, then number and sign the log."""
-    today = clock.today(services.settings.timezone)
+    today = clock.today()
     officials = province_of(services).officials
     county, city = officials["county"], officials["city"]
     with measured("decisions, earlier certificates and the log"):
@@ -68,14 +68,14 @@ def make(services: Services) -> None:
         _suspend_by_mistake(services, county, today)
         chosen = _chosen(services, county)
         for place, (row, (decision, code, reason)) in enumerate(zip(chosen, DECISIONS, strict=False)):
-            with clock.travelling_to(moment_of(services, today - timedelta(days=1), 20, 10 + place)):
+            with clock.travelling_to(moment_of(today - timedelta(days=1), 20, 10 + place)):
                 if decision is Decision.REVOKE:
                     _decide_by_two(services, (county, city), row.id, NewProposal(ProposalKind.REVOKE, code, reason))
                     continue
                 with services.db.transaction(county.scope) as session:
                     decide(session, county, row.id, decision, reason, code=code)
         if len(chosen) > len(DECISIONS) + 1:
-            with clock.travelling_to(moment_of(services, today - timedelta(days=1), 21, 0)):
+            with clock.travelling_to(moment_of(today - timedelta(days=1), 21, 0)):
                 ban = NewProposal(ProposalKind.BAN, "ban_fraud", BAN, date(today.year + 3, today.month, 1))
                 _decide_by_two(services, (county, city), chosen[1].id, ban)
                 _leave_open(services, county, chosen)
@@ -87,7 +87,7 @@ def make(services: Services) -> None:
 
 def _draft(services: Services, province: Actor, today: date) -> None:
     """Leave a draft of the next version: holders shall be reminded earlier."""
-    then = moment_of(services, today - timedelta(days=1), 16, 5)
+    then = moment_of(today - timedelta(days=1), 16, 5)
     with clock.travelling_to(then), services.db.transaction(province.scope) as session:
         present = scheme_in_force(session, SCHEME, today)
         content = {**content_of(present), "effective_from": date(today.year + 1, 1, 1).isoformat()}
@@ -98,11 +98,11 @@ def _draft(services: Services, province: Actor, today: date) -> None:
 def _replace_photo(services: Services, county: Actor, today: date) -> None:
     """Let the known holder's first certificate be superseded by one with a new photo."""
     row = _held(services, county)
-    with clock.travelling_to(moment_of(services, today - timedelta(days=3), 9, 10)):
+    with clock.travelling_to(moment_of(today - timedelta(days=3), 9, 10)):
         holder = _holder(services, row)
         with services.db.transaction(holder.scope) as session:
             correction_id = request_correction(session, holder, row.id, NewCorrection(CorrectionKind.PHOTO, OLD_PHOTO))
-    with clock.travelling_to(moment_of(services, today - timedelta(days=3), 10, 25)):
+    with clock.travelling_to(moment_of(today - timedelta(days=3), 10, 25)):
         with services.db.transaction(county.scope) as session:
             decide_correction(session, county, correction_id, "照片已核对，准予更换。", approve=True)
         drain(services, worker_conninfo(services.settings))
@@ -112,12 +112,12 @@ def _suspend_by_mistake(services: Services, county: Actor, today: date) -> None:
     """Let the county suspend the known holder, be objected to, and take it back."""
     row = _held(services, county)
     reason, objection, answer = MISTAKEN
-    then = moment_of(services, today - timedelta(days=3), 15, 40)
+    then = moment_of(today - timedelta(days=3), 15, 40)
     with clock.travelling_to(then), services.db.transaction(county.scope) as session:
         decide(session, county, row.id, Decision.SUSPEND, reason, code="suspend_investigation")
-    with clock.travelling_to(moment_of(services, today - timedelta(days=2), 8, 50)):
+    with clock.travelling_to(moment_of(today - timedelta(days=2), 8, 50)):
         objection_id = _object(services, row, "suspended", objection)
-    then = moment_of(services, today - timedelta(days=2), 16, 30)
+    then = moment_of(today - timedelta(days=2), 16, 30)
     with clock.travelling_to(then), services.db.transaction(county.scope) as session:
         answer_objection(session, county, objection_id, answer, outcome=Outcome.UPHELD)
         decide(session, county, row.id, Decision.REINSTATE, answer, code="reinstate_other")

@@ -55,7 +55,7 @@ def kept_filters() -> dict[str, str]:
 
 def list_page(wanted: Filter, template: str) -> ResponseReturnValue:
     """Show one page of a list; every certificate on it counts as read."""
-    today = clock.today(web.services().settings.timezone)
+    today = clock.today()
     page = queries.certificate_page(web.db(), wanted, today, request.args.get("cursor"))
     counting = queries.figures_of_staff(wanted.employer_id, today) if wanted.employer_id else null()
     schemes, counted = scheme_choices_and(web.db(), counting)

@@ -29,15 +29,15 @@ def start_export(session: Session, actor: Actor, wanted: Filter) -> uuid.UUID:
 
 def export(services: Services, *, job_id: str, wanted: dict[str, Any]) -> None:
     """Write the list to storage and name the file in the job."""
-    today = clock.today(services.settings.timezone)
+    today = clock.today()
     with services.db.transaction(WORKER_SCOPE, read_only=True) as session:
-        rows = (_row(services, one) for one in all_certificates(session, Filter.from_data(wanted), today))
+        rows = map(_row, all_certificates(session, Filter.from_data(wanted), today))
         file_name = f"certificates-{today:%Y%m%d}.xlsx"
         exports.publish_table(services, uuid.UUID(job_id), SHEET, EXPORT_HEADS, rows, file_name)
 
 
-def _row(services: Services, view: CertificateView) -> list[str]:
-    issued = "" if view.is_imported else exports.moment(services, view.issued_at)
+def _row(view: CertificateView) -> list[str]:
+    issued = "" if view.is_imported else exports.moment(view.issued_at)
     return [
         view.holder_name,
         view.id_number_masked,

@@ -6,7 +6,6 @@ import hashlib
 import hmac
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import date
 
 import structlog
 from flask import Blueprint, Response, flash, redirect, render_template, url_for
@@ -45,10 +44,6 @@ log = structlog.get_logger()
 PDF = "application/pdf"
 
 
-def _today() -> date:
-    return clock.today(web.services().settings.timezone)
-
-
 def _person_id() -> uuid.UUID:
     found = web.actor().person_id
     if found is None:
@@ -63,8 +58,8 @@ def my_certificates() -> ResponseReturnValue:
     person_id = _person_id()
     return render_template(
         "certs/mine.html",
-        certificates=queries.certificates_of(web.db(), person_id, _today()),
-        waiting=queries.requested_of(web.db(), person_id, _today()),
+        certificates=queries.certificates_of(web.db(), person_id, clock.today()),
+        waiting=queries.requested_of(web.db(), person_id, clock.today()),
         refused=[(scheme, wording.shown(data, scheme)) for scheme, data in refused_with_scheme(web.db(), person_id)],
         labels=LABELS,
         tones=TONES,
@@ -75,7 +70,7 @@ def home_strip(session: Session, actor: Actor, _subject: uuid.UUID | None) -> st
     """Return the strip of certificates on the learner's home page."""
     if actor.person_id is None or not actor.can(P.HOLD):
         return ""
-    found = queries.certificates_of(session, actor.person_id, _today())
+    found = queries.certificates_of(session, actor.person_id, clock.today())
     return render_template("certs/_strip.html", certificates=found, labels=LABELS, tones=TONES)
 
 
@@ -87,7 +82,7 @@ def earned_notice(session: Session, actor: Actor, attempt_id: uuid.UUID | None) 
     ban, decision = None, None
     if row is None:
         programme = exams.attempt(session, actor.person_id, attempt_id).programme_code
-        ban = ban_from_programme(session, actor.person_id, programme, _today())
+        ban = ban_from_programme(session, actor.person_id, programme, clock.today())
         refused = refused_with_scheme(session, actor.person_id, attempt_id)
         decision = wording.shown(refused[0][1], refused[0][0]) if refused else None
     return render_template("certs/_earned.html", certificate=row, ban=ban, decision=decision)
@@ -97,7 +92,7 @@ def staff_strip(session: Session, actor: Actor, person_id: uuid.UUID | None) -> 
     """Return the certificates of one of the enterprise's staff, for the page of that person."""
     if person_id is None or not actor.can(P.READ_STAFF):
         return ""
-    found = queries.certificates_of(session, person_id, _today())
+    found = queries.certificates_of(session, person_id, clock.today())
     for one in found:
         web.note_personal_read("certificate", one.certificate_id)
     concerns = concerns_of_staff(session, found)
@@ -108,13 +103,13 @@ def staff_column(session: Session, actor: Actor, people: Sequence[uuid.UUID]) ->
     """Return what each of the enterprise's staff holds, for the list of staff: of each type the longest lasting."""
     if actor.tenant_id is None or not actor.can(P.READ_STAFF):
         return None
-    held = queries.certificates_of_staff(session, actor.tenant_id, people, _today())
+    held = queries.certificates_of_staff(session, actor.tenant_id, people, clock.today())
     cells = {}
     for person_id in people:
         latest = {one.scheme_code: one for one in reversed(held.get(person_id, []))}
         for one in latest.values():
             web.note_personal_read("certificate", one.certificate_id)
-        shown = {"certificates": latest.values(), "labels": LABELS, "tones": TONES, "today": _today()}
+        shown = {"certificates": latest.values(), "labels": LABELS, "tones": TONES, "today": clock.today()}
         cells[person_id] = render_template("certs/_staff_cell.html", **shown)
     return cells
 
@@ -126,7 +121,7 @@ def _step_name(view: queries.CertificateView, old_status: str, new_status: str) 
 
 
 def _page(row: Certificate, *, layout: str, back: str, form: DecisionForm | None = None) -> str:
-    view = queries.certificate_view(web.db(), row, _today())
+    view = queries.certificate_view(web.db(), row, clock.today())
     history = queries.history_of(web.db(), row)
     address = certificate_url(web.services().settings.base_url, row.public_id)
     return render_template(

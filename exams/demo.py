@@ -45,11 +45,11 @@ class Sitting:
 
 def make(services: Services) -> None:
     """Give the bank its owner; hold the exams day by day, and let the worker do what each day queues."""
-    today = clock.today(services.settings.timezone)
+    today = clock.today()
     school = province_of(services).officials["instructor"].tenant_id
     load_file(services, REFERENCE / "chemical_safety.json", school)
     # The bank came with the instance, which the demo lets begin before its first deed.
-    began = moment_of(services, today - timedelta(days=DAYS_BACK))
+    began = moment_of(today - timedelta(days=DAYS_BACK))
     with services.db.transaction(WORKER_SCOPE) as session:
         session.execute(update(Question).where(Question.created_at > began).values(created_at=began))
         keys = {row.question_id: frozenset(row.answer) for row in session.scalars(select(QuestionKey))}
@@ -68,7 +68,7 @@ def _hold(services: Services, days: dict[date, list[Sitting]], keys: Answers) ->
         for place, sitting in enumerate(days[day]):
             _sit(services, sitting, day, place, keys)
         if day != max(days):
-            with clock.travelling_to(moment_of(services, day, 20, 30)):
+            with clock.travelling_to(moment_of(day, 20, 30)):
                 drain(services, conninfo)
 
 
@@ -86,7 +86,7 @@ def _days(learners: list[Learner], today: date) -> dict[date, list[Sitting]]:
 def _sit(services: Services, sitting: Sitting, day: date, place: int, keys: Answers) -> None:
     """Show the face, draw the paper, answer, hand in."""
     learner, actor = sitting.learner, sitting.learner.person.actor
-    begin = moment_of(services, day, 9 + place % 8, place * 7 % 60)
+    begin = moment_of(day, 9 + place % 8, place * 7 % 60)
     with clock.travelling_to(begin):
         accounts.verify_face(
             services, actor, purpose="exam", subject_id=learner.enrolment_id, frames=learner.person.frames

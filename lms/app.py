@@ -50,7 +50,7 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
         WTF_CSRF_TIME_LIMIT=None,
     )
     app.extensions["anzheng"] = services
-    i18n.install(app, settings.timezone)
+    i18n.install(app)
     pages.install(app)
     for blueprint in services.kernel.blueprints:
         app.register_blueprint(blueprint)

@@ -17,8 +17,8 @@ _lessons: dict[str, tuple[uuid.UUID, threading.Thread]] = {}
 def make(services: Services) -> None:
     """Upload the lesson as the institution's instructor and begin to transcode it."""
     instructor = province_of(services).officials["instructor"]
-    day = clock.today(services.settings.timezone) - timedelta(days=DAYS_BACK - 1)
-    lesson, moment = api.demo_lesson(), moment_of(services, day)
+    day = clock.today() - timedelta(days=DAYS_BACK - 1)
+    lesson, moment = api.demo_lesson(), moment_of(day)
     with measured("upload of the lesson"), clock.travelling_to(moment):
         asset_id = api.upload_asset(
             services,

@@ -23,16 +23,16 @@ CHECKED = "现场核查：该员工已调离作业岗位，完成补训前不得
 
 def make(services: Services) -> None:
     """Fold the figures as of yesterday evening, let the county work on cases, seal the audit log."""
-    yesterday = clock.today(services.settings.timezone) - timedelta(days=1)
+    yesterday = clock.today() - timedelta(days=1)
     county = province_of(services).officials["county"]
     with measured("figures and warnings"):
-        with clock.travelling_to(moment_of(services, yesterday, 22)):
+        with clock.travelling_to(moment_of(yesterday, 22)):
             operations.fold_all(services)
         with services.db.transaction(county.scope, read_only=True) as session:
             cases = session.execute(
                 select(WarningCase.id, WarningCase.level).where(WarningCase.state == "open").order_by(WarningCase.id)
             ).all()
-        with clock.travelling_to(moment_of(services, yesterday, 22, 30)):
+        with clock.travelling_to(moment_of(yesterday, 22, 30)):
             for (case_id, _level), (kind, body) in zip(cases, NOTES, strict=False):
                 with services.db.transaction(county.scope) as session:
                     add_note(session, county, case_id, kind, body)

@@ -20,7 +20,7 @@ from lms.core.worker import drain
 def make(services: Services, county: Actor, today: date) -> None:
     """Let the county take all its valid certificates as one archive."""
     wanted = Filter(shown=Shown.VALID).within(county.scope)
-    with clock.travelling_to(moment_of(services, today - timedelta(days=1), 21, 30)):
+    with clock.travelling_to(moment_of(today - timedelta(days=1), 21, 30)):
         with services.db.transaction(county.scope) as session:
             confirmed = len(found_by(session, wanted, limit_of(Kind.FILES)))
             order(session, county, NewAction(ids.new_id(), Kind.FILES, wanted=wanted, confirmed=confirmed))

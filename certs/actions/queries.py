@@ -18,7 +18,6 @@ from certs.queries import Filter, filtered, shown_of
 from certs.rules import Shown
 from lms.core import clock
 from lms.core.paging import Page, paginate
-from lms.core.services import services_of
 
 EXPORT_BATCH = 2_000
 _OF_SCHEME = (Scheme.code == Certificate.scheme_code) & (Scheme.version == Certificate.scheme_version)
@@ -43,7 +42,7 @@ class Chosen:
 
 def found_by(session: Session, wanted: Filter, limit: int) -> list[uuid.UUID]:
     """Return the ids of what a list shows, the newest first, ``limit`` of them at most."""
-    query = filtered(wanted, _today(session))
+    query = filtered(wanted, clock.today())
     newest = query.with_only_columns(Certificate.id).order_by(Certificate.id.desc()).limit(limit)
     return list(session.scalars(newest))
 
@@ -64,17 +63,13 @@ def certificates_in(session: Session, chosen: Sequence[uuid.UUID], limit: int | 
     """Return those of the certificates that the scope lets through, the newest first."""
     columns: tuple[Any, ...] = (Certificate, Scheme.renewal_window_days)
     query = select(*columns).join(Scheme, _OF_SCHEME).where(Certificate.id.in_(chosen))
-    today = _today(session)
+    today = clock.today()
     rows = session.execute(query.order_by(Certificate.id.desc()).limit(limit))
     return [_seen(row, window_days, today) for row, window_days in rows]
 
 
 def _seen(row: Certificate, window_days: int, today: date) -> Seen:
     return Seen(row, shown_of(row, window_days, today) if row.state == "issued" else None)
-
-
-def _today(session: Session) -> date:
-    return clock.today(services_of(session).settings.timezone)
 
 
 def action_page(session: Session, kind: str, state: str, cursor: str | None) -> Page[Action]:
@@ -99,7 +94,7 @@ def _actions(kind: str, state: str) -> Select[Action]:
 
 def item_page(session: Session, action: Action, state: str, cursor: str | None) -> Page[Any]:
     """Return one page of pairs of an item and its certificate as Seen, None where the walls hide it."""
-    keys, today = [ActionItem.__table__.c.certificate_id], _today(session)
+    keys, today = [ActionItem.__table__.c.certificate_id], clock.today()
     page = paginate(
         session,
         _items(action, state),
@@ -113,7 +108,7 @@ def item_page(session: Session, action: Action, state: str, cursor: str | None) 
 
 def all_items(session: Session, action: Action, state: str) -> Iterator[tuple[ActionItem, Seen | None]]:
     """Return the whole of an action's result one by one, seen through the scope of the session."""
-    query, today = _items(action, state).order_by(ActionItem.certificate_id.desc()), _today(session)
+    query, today = _items(action, state).order_by(ActionItem.certificate_id.desc()), clock.today()
     return (_pair(row, today) for row in session.execute(query.execution_options(yield_per=EXPORT_BATCH)))
 
 

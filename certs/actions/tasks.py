@@ -110,7 +110,7 @@ def _pack(services: Services, ordered: Order, waiting: Sequence[uuid.UUID]) -> N
             if code == FileAltered.code:
                 _note_altered(session, ordered, certificate_id)
         session.execute(update(ActionItem).where(*mine, ActionItem.state == "open").values(state="done"))
-        file_name = f"certificates-{clock.today(services.settings.timezone):%Y%m%d}.zip"
+        file_name = f"certificates-{clock.today():%Y%m%d}.zip"
         _finish(session, ordered, object_key=key, file_name=file_name)
 
 
@@ -138,7 +138,7 @@ def export(services: Services, *, job_id: str, scope: dict[str, object], action_
     """Write a list to storage, seen through the scope of whoever asked, and name the file in the job."""
     with services.db.transaction(Scope.from_data(scope), read_only=True) as session:
         heads: Sequence[str] = EXPORT_ACTIONS
-        rows: Iterable[list[str]] = (_action_row(services, one) for one in queries.all_actions(session, kind, state))
+        rows: Iterable[list[str]] = map(_action_row, queries.all_actions(session, kind, state))
         if action_id:
             pairs = queries.all_items(session, access_action(session, uuid.UUID(action_id)), state)
             heads, rows = EXPORT_ITEMS, itertools.starmap(_item_row, pairs)
@@ -151,13 +151,13 @@ def _item_row(item: ActionItem, seen: Seen | None) -> list[str]:
     return [*whose, status, EXPORT_ITEM_STATES[item.state], refusal_text(item.refusal)]
 
 
-def _action_row(services: Services, row: Action) -> list[str]:
+def _action_row(row: Action) -> list[str]:
     return [
         EXPORT_KINDS[Kind(row.kind)],
         str(row.certificates),
         EXPORT_STATES[row.state],
         row.reason,
         row.ordered_by_name,
-        exports.moment(services, row.ordered_at),
-        exports.moment(services, row.ended_at),
+        exports.moment(row.ordered_at),
+        exports.moment(row.ended_at),
     ]

@@ -6,7 +6,6 @@ import json
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from flask import jsonify, make_response, render_template
 from flask.typing import ResponseReturnValue
@@ -65,10 +64,9 @@ def facts_as_text(facts: PublicFacts, checked: Checked, public_id: str, language
     licence = facts.licence_number
     if licence and facts.licence_valid_until:
         licence += f" ({'until' if english else '有效期至'} {facts.licence_valid_until})"
-    zone = ZoneInfo(web.services().settings.timezone)
     waiting = "being entered, about a second" if english else "登记中，约一秒后可查"
     reason = (decided.reason_en if english else decided.reason_zh) if decided else ""
-    day = f"{decided.at.astimezone(zone):%Y-%m-%d}" if decided else ""
+    day = f"{clock.day_of(decided.at)}" if decided else ""
     return page.Facts(
         public_id=public_id,
         holder=facts.holder_name_masked,
@@ -79,7 +77,7 @@ def facts_as_text(facts: PublicFacts, checked: Checked, public_id: str, language
         licence=licence,
         issuer=facts.issuer_name,
         place=waiting if facts.leaf_seq is None else f"No. {facts.leaf_seq}" if english else f"第 {facts.leaf_seq} 条",
-        checked=clock.now().astimezone(zone).strftime("%Y-%m-%d %H:%M:%S"),
+        checked=clock.local(clock.now()).strftime("%Y-%m-%d %H:%M:%S"),
         decided=" · ".join(filter(None, (day, reason))),
         successor=decided.successor if decided else "",
         issued_on=str(imported.issued_on) if imported else "",

@@ -73,7 +73,7 @@ def check(public_id: str, payload: str = "") -> ResponseReturnValue:  # noqa: AR
     wanted = rules.clean_public_id(public_id)
     if wanted is None:
         return _malformed(visitor, public_id[:32])
-    checked = queries.check_now(web.services().db, visitor, wanted, clock.today(web.services().settings.timezone))
+    checked = queries.check_now(web.services().db, visitor, wanted, clock.today())
     facts, shown = checked.facts, checked.shown
     if checked.is_guessing:
         raise GuessingTooOften

@@ -30,11 +30,11 @@ def make(services: Services, county: Actor, today: date) -> None:
     data = _list(services, today)
     upload = upload_of(EARLIER_CERTIFICATES, data, "2023年度证书台账.csv")
     EARLIER_CERTIFICATES.parts(services, upload.import_id).put(SOURCE, data)
-    with clock.travelling_to(moment_of(services, today - timedelta(days=6), 10, 15)):
+    with clock.travelling_to(moment_of(today - timedelta(days=6), 10, 15)):
         with services.db.transaction(county.scope) as session:
             operations.add_import(session, county, upload, source_system="市安全生产资格考试系统")
         drain(services, worker_conninfo(services.settings))
-    with clock.travelling_to(moment_of(services, today - timedelta(days=6), 10, 40)):
+    with clock.travelling_to(moment_of(today - timedelta(days=6), 10, 40)):
         with services.db.transaction(county.scope) as session:
             imports.confirm(session, county, EARLIER_CERTIFICATES, upload.import_id)
         drain(services, worker_conninfo(services.settings))

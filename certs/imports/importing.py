@@ -40,7 +40,7 @@ def compare(session: Session, _batch: CertificateImport, candidates: Sequence[Ca
     entries = [accounts.PersonEntry(one.name, one.id_number) for one in candidates]
     known = accounts.known_people(session, entries)
     held = _held(session, [one.number for one in candidates])
-    today = clock.today(services_of(session).settings.timezone)
+    today = clock.today()
     banned = banned_among(session, [one.person_id for one in known if one.person_id], today)
     return [_verdict(one, person, held, banned) for one, person in zip(candidates, known, strict=True)]
 
@@ -78,9 +78,9 @@ def _says(row: Certificate, one: Candidate) -> bool:
     return stored == given and row.first_issued_on == one.first_issued_on
 
 
-def count(session: Session, verdicts: Sequence[Verdict[Candidate]]) -> dict[str, int]:
+def count(verdicts: Sequence[Verdict[Candidate]]) -> dict[str, int]:
     """Count the new certificates that have run out, and those with a photo."""
-    today = clock.today(services_of(session).settings.timezone)
+    today = clock.today()
     fresh = [v.candidate for v in verdicts if v.standing is Standing.NEW]
     expired = sum(one.is_expired(today) for one in fresh)
     return {"rows_expired": expired, "rows_photo": sum(bool(one.photo_sha256) for one in fresh)}
@@ -114,7 +114,7 @@ def _rows(
     """Return the columns of new certificates, by row of the list."""
     if not fresh:
         return {}
-    today = clock.today(services_of(session).settings.timezone)
+    today = clock.today()
     versions = schemes_in_force(session, today)
     serials = session.scalars(_SERIALS, {"count": len(fresh)}).all()
     numbered = zip(fresh, ids.new_ids(len(fresh)), serials, strict=True)

@@ -26,7 +26,7 @@ from lms.core.tenancy import ALL, WORKER_SCOPE
 def judge(services: Services, batch: CertificateImport) -> Judge[Candidate]:
     """Make ready to judge the rows of a list. Raises PhotosRefused."""
     with services.db.transaction(WORKER_SCOPE, read_only=True) as session:
-        context = _context(services, session, batch)
+        context = _context(session, batch)
     packed = staging.parts(services, batch.id).get(staging.PHOTOS) if batch.photos_name else b""
     album = Album(packed, limits()) if packed else None
 
@@ -41,8 +41,8 @@ def judge(services: Services, batch: CertificateImport) -> Judge[Candidate]:
     return judge_row
 
 
-def _context(services: Services, session: Session, batch: CertificateImport) -> Context:
-    today = clock.today(services.settings.timezone)
+def _context(session: Session, batch: CertificateImport) -> Context:
+    today = clock.today()
     schemes = schemes_in_force(session, today).values()
     allowed = [one for one in schemes if tuple(batch.schemes) == ALL or one.code in batch.schemes]
     book = NameBook.of((one.code, one.name_zh, one.name_en) for one in allowed)

@@ -64,7 +64,7 @@ def export_imports(services: Services, *, job_id: str, tenant_id: str, q: str, s
     heads = ["文件", "原系统", "上传时间", "上传人", "行数", "有误", "已登记", "已注销", "状态"]
     with services.db.transaction(WORKER_SCOPE, read_only=True) as session:
         rows = [
-            (one.file_name, one.source_system, exports.moment(services, one.created_at),
+            (one.file_name, one.source_system, exports.moment(one.created_at),
              one.created_by_name, one.rows_total, one.rows_bad, one.certificates_added, one.certificates_withdrawn,
              STATE_TEXTS[one.state][0])
             for one in queries.all_imports(session, uuid.UUID(tenant_id), q, state)

@@ -46,7 +46,7 @@ def _tenant_id() -> uuid.UUID:
 
 def _schemes() -> dict[str, str]:
     """Return the names of the certificate types that the department oversees, by code."""
-    today, allowed = clock.today(web.services().settings.timezone), web.actor().scope.schemes
+    today, allowed = clock.today(), web.actor().scope.schemes
     found = schemes_in_force(web.db(), today)
     return {
         code: in_language(one.name_zh, one.name_en) for code, one in found.items() if allowed == ALL or code in allowed
@@ -163,7 +163,7 @@ def _page(import_id: uuid.UUID, refusal: str = "") -> str:
         **shown | ({"refusal": refusal} if refusal else {}),
         state=texts.STATE_TEXTS[found.state],
         preview=preview,
-        today=clock.today(web.services().settings.timezone),
+        today=clock.today(),
         schemes=_schemes(),
     )
 

@@ -22,7 +22,7 @@ from lms.core import audit, clock, ids, queue
 from lms.core.access import SYSTEM, Actor
 from lms.core.errors import NotFound
 from lms.core.paging import Page, paginate
-from lms.core.services import Services, services_of
+from lms.core.services import Services
 from lms.core.tenancy import ALL, WORKER_SCOPE, Scope
 
 START_TASK = "certs.bulk_start"
@@ -48,7 +48,7 @@ def order_bulk(session: Session, actor: Actor, scheme_code: str) -> uuid.UUID:
     Due is what a passed attempt earned and nobody was issued. Raises NotFound for a scheme outside the
     scope, BulkOpen while an order of the department for it is open.
     """
-    scheme_in_force(session, scheme_code, clock.today(services_of(session).settings.timezone))
+    scheme_in_force(session, scheme_code, clock.today())
     if actor.scope.schemes != ALL and scheme_code not in actor.scope.schemes:
         raise NotFound
     bulk_id = ids.new_id()
@@ -250,7 +250,7 @@ def _finish_if_over(session: Session, row: Bulk) -> None:
 
 def _due(services: Services, session: Session, row: Bulk) -> Iterator[list[tuple[str, str]]]:
     """Yield chunks of people, seen through the department's own scope."""
-    today, at_once = clock.today(services.settings.timezone), services.settings.bulk_chunk_people
+    today, at_once = clock.today(), services.settings.bulk_chunk_people
     programme = scheme_in_force(session, row.scheme_code, today).programme_code
     scope, after = Scope.from_data(row.scope), _FIRST
     waiting: list[tuple[str, str]] = []

@@ -105,16 +105,16 @@ def export(services: Services, *, job_id: str, scope: dict[str, Any], wanted: di
     """Write the list to storage, seen through the scope of whoever asked, and name the file in the job."""
     with services.db.transaction(Scope.from_data(scope), read_only=True) as session:
         names = {code: zh for code, zh, _en in scheme_choices(session)}
-        rows = (_row(services, row, names) for row in bulk.all_bulks(session, bulk.Wanted(**wanted)))
+        rows = (_row(row, names) for row in bulk.all_bulks(session, bulk.Wanted(**wanted)))
         exports.publish_table(services, uuid.UUID(job_id), SHEET, BULK_EXPORT_HEADS, rows, "bulk.xlsx")
 
 
-def _row(services: Services, row: Bulk, names: dict[str, str]) -> list[str]:
+def _row(row: Bulk, names: dict[str, str]) -> list[str]:
     return [
         names.get(row.scheme_code, row.scheme_code),
         *map(str, (row.people, row.people_done, row.issued, row.failed)),
         BULK_EXPORT_STATES[row.state],
         row.ordered_by_name,
-        exports.moment(services, row.ordered_at),
-        exports.moment(services, row.ended_at),
+        exports.moment(row.ordered_at),
+        exports.moment(row.ended_at),
     ]

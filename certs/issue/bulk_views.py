@@ -26,7 +26,7 @@ def _schemes() -> dict[str, str]:
 
 def _offered() -> dict[str, str]:
     """Return the types that the department may order now."""
-    mine, today = web.actor().scope.schemes, clock.today(web.services().settings.timezone)
+    mine, today = web.actor().scope.schemes, clock.today()
     found = schemes_in_force(web.db(), today)
     return {code: in_language(row.name_zh, row.name_en) for code, row in found.items() if mine == ALL or code in mine}
 

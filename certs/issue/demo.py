@@ -20,7 +20,7 @@ from lms.core.worker import drain
 
 def make(services: Services, county: Actor, today: date) -> None:
     """Let the county order; what is due elsewhere is then issued as always, person by person."""
-    with clock.travelling_to(moment_of(services, today - timedelta(days=1), 18, 20)):
+    with clock.travelling_to(moment_of(today - timedelta(days=1), 18, 20)):
         with services.db.transaction(county.scope) as session:
             bulk_id = bulk.order_bulk(session, county, SCHEME)
         bulk.start(services, bulk_id)

@@ -6,7 +6,6 @@ import uuid
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import structlog
 from sqlalchemy import bindparam, select, text, update
@@ -31,7 +30,6 @@ from lms.core.access import Actor
 from lms.core.db import add_row
 from lms.core.errors import Conflict
 from lms.core.prepared import Prepared, sent_together
-from lms.core.services import services_of
 
 ISSUE_TASK = "certs.issue"
 EVENT_VERSION = 1
@@ -98,9 +96,7 @@ def _earned(session: Session, person_id: uuid.UUID, attempt_id: uuid.UUID, wante
     scheme_code = courses.scheme_of(session, enrolment.programme_code, enrolment.programme_version)
     if not scheme_code or wanted_code not in (None, scheme_code):
         return None
-    settings = services_of(session).settings
-    zone, today = ZoneInfo(settings.timezone), clock.today(settings.timezone)
-    on = (attempt.graded_at or clock.now()).astimezone(zone).date()
+    today, on = clock.today(), clock.day_of(attempt.graded_at or clock.now())
     scheme = scheme_in_force(session, scheme_code, on)
     wanted = Requirements.from_data(scheme.rules)
     known = facts.known_of(session, [person_id], scheme.code, today)[person_id]
@@ -110,7 +106,7 @@ def _earned(session: Session, person_id: uuid.UUID, attempt_id: uuid.UUID, wante
     hours = facts.hours_if_asked(session, wanted, enrolment)
     found = facts.facts_for(known, enrolment, attempt, employment, hours)
     decision = evaluate((scheme.code, scheme.version), wanted, found, today)
-    recorded_on = facts.recorded_day(session, person_id, wanted, zone)
+    recorded_on = facts.recorded_day(session, person_id, wanted)
     return _Earned(attempt, enrolment, scheme, max(on, recorded_on or on), decision)
 
 

@@ -110,7 +110,7 @@ def read_order(
         keys=signing_keys(session),
         base_url=services.settings.base_url,
         issued_at=clock.now(),
-        issued_on=clock.today(services.settings.timezone),
+        issued_on=clock.today(),
         demo=not services.settings.is_production,
         stamper=stamper_for(services.settings.signing),
     )

@@ -27,7 +27,6 @@ from lms.core import audit, clock, ids, notify, queue
 from lms.core.access import Actor
 from lms.core.errors import Forbidden, NotFound
 from lms.core.i18n import gettext
-from lms.core.services import services_of
 from lms.core.tenancy import ALL
 
 PROVINCE_SPAN = 10_000
@@ -216,7 +215,7 @@ def _check(session: Session, kind: str, code: str, content: dict[str, Any]) -> N
         if wrong := templates.content_problem(content):
             raise DraftInvalid(problem=wrong)
         return
-    today = clock.today(services_of(session).settings.timezone)
+    today = clock.today()
     try:
         wanted = rules.Requirements.from_data(content["rules"])
         problem = rules.number_problem(content["number_pattern"]) or rules.issuer_problem(content["issuer_name"])

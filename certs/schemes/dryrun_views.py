@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from datetime import date
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -20,10 +19,6 @@ from lms.core.i18n import gettext as _
 from lms.core.paging import BadCursor, Page
 
 blueprint = Blueprint("certs_eligibility", __name__, template_folder="../templates", url_prefix="/regulator/schemes")
-
-
-def _today() -> date:
-    return clock.today(web.services().settings.timezone)
 
 
 def _asked(code: str) -> dict[str, Any]:
@@ -58,9 +53,9 @@ def _after() -> uuid.UUID:
 def eligible(code: str) -> ResponseReturnValue:
     """Show who would be eligible now; nothing is written."""
     asked = _asked(code)
-    judged_by = tasks.judged_by(web.db(), asked, _today())
-    target = tasks.target_of(web.db(), asked, _today())
-    run = dryrun.dry_run(web.db(), target, _today(), outcome=asked["outcome"], after=_after())
+    judged_by = tasks.judged_by(web.db(), asked, clock.today())
+    target = tasks.target_of(web.db(), asked, clock.today())
+    run = dryrun.dry_run(web.db(), target, clock.today(), outcome=asked["outcome"], after=_after())
     following = str(run.next_after) if run.next_after else None
     page: Page[Any] = Page([(one, wording.because(one.decision)) for one in run.people], following, None)
     for one in run.people:
@@ -73,7 +68,7 @@ def eligible(code: str) -> ResponseReturnValue:
         target=target,
         limit=dryrun.SHOWN_PEOPLE_MAX,
         scheme=judged_by,
-        is_to_come=judged_by.effective_from > _today(),
+        is_to_come=judged_by.effective_from > clock.today(),
         names=wording.OUTCOMES,
         outcomes=_outcomes(run),
         outcome_filters=[
@@ -95,11 +90,11 @@ def export_eligible(code: str) -> ResponseReturnValue:
 
 
 def _judged(code: str, person_id: uuid.UUID) -> dryrun.Judged:
-    target = tasks.target_of(web.db(), _asked(code), _today())
+    target = tasks.target_of(web.db(), _asked(code), clock.today())
     mine = [one for one in courses.enrolments_of(web.db(), person_id) if one.programme_code == target.programme_code]
     if not mine:
         raise NotFound
-    found = dryrun.judge(web.db(), target, [max(mine, key=lambda one: one.enrolment_id)], _today())
+    found = dryrun.judge(web.db(), target, [max(mine, key=lambda one: one.enrolment_id)], clock.today())
     if not found:
         raise NotFound
     return found[0]
@@ -115,7 +110,7 @@ def person(code: str, person_id: uuid.UUID) -> ResponseReturnValue:
 def _person(code: str, person_id: uuid.UUID, form: CredentialForm) -> str:
     one, asked = _judged(code, person_id), _asked(code)
     web.note_personal_read("person", person_id)
-    present = tasks.judged_by(web.db(), asked, _today())
+    present = tasks.judged_by(web.db(), asked, clock.today())
     return render_template(
         "certs/schemes/person.html",
         one=one,

@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, or_, select, text
 from sqlalchemy.orm import Session
@@ -16,6 +15,7 @@ import lms.accounts.api as accounts
 import lms.courses.api as courses
 from certs.schemes.models import Credential
 from certs.schemes.rules import EDUCATION, Facts, Requirements
+from lms.core import clock
 
 # In words the driver knows: the function answers for the worker and for departments in whose scope the person learns.
 _KNOWN = text(
@@ -77,7 +77,7 @@ def hours_if_asked(session: Session, wanted: Requirements, enrolment: courses.En
     return courses.credited_class_hours(session, enrolment.person_id, enrolment.enrolment_id)
 
 
-def recorded_day(session: Session, person_id: uuid.UUID, wanted: Requirements, zone: ZoneInfo) -> date | None:
+def recorded_day(session: Session, person_id: uuid.UUID, wanted: Requirements) -> date | None:
     """Return the day on which the last of the records was made that the scheme asks for, None without any.
 
     Worker scope. Nobody looks for records where none are asked.
@@ -91,4 +91,4 @@ def recorded_day(session: Session, person_id: uuid.UUID, wanted: Requirements, z
         return None
     mine = (Credential.person_id == person_id, Credential.withdrawn_at.is_(None), or_(*asked))
     at = session.scalar(select(func.max(Credential.recorded_at)).where(*mine))
-    return at.astimezone(zone).date() if at else None
+    return clock.day_of(at) if at else None

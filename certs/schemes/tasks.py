@@ -76,7 +76,7 @@ def start_export(session: Session, actor: Actor, asked: dict[str, Any]) -> uuid.
 
 def export(services: Services, *, job_id: str, asked: dict[str, Any], scope: dict[str, Any]) -> None:
     """Judge everybody in the department's own scope and write them down; nothing else is written."""
-    today = clock.today(services.settings.timezone)
+    today = clock.today()
     with services.db.transaction(Scope.from_data(scope), read_only=True) as session:
         people = dryrun.judged_people(session, target_of(session, asked, today), today)
         rows = (_person_row(one) for one in people if asked["outcome"] in ("", one.outcome))
@@ -134,15 +134,15 @@ def export_templates(services: Services, *, job_id: str, wanted: dict[str, Any])
     """Write the list of page templates to storage and name the file in the job."""
     with services.db.transaction(WORKER_SCOPE, read_only=True) as session:
         found = queries.all_templates(session, queries.TemplateFilter(**wanted))
-        rows = (_template_row(services, one) for one in found)
+        rows = map(_template_row, found)
         exports.publish_table(services, uuid.UUID(job_id), SHEET, TEMPLATE_HEADS, rows, "templates.xlsx")
 
 
-def _template_row(services: Services, row: Template) -> list[str]:
+def _template_row(row: Template) -> list[str]:
     spec = templates.spec_of(row.spec)
     hidden = "、".join(str(wording.ROWS[name]) for name in spec.hidden)
     names = (row.code, row.name_zh, row.name_en)
-    published = (row.published_by_name or "", exports.moment(services, row.published_at))
+    published = (row.published_by_name or "", exports.moment(row.published_at))
     return [*names, str(row.version), str(wording.PALETTES[spec.palette]), hidden, *published]
 
 
@@ -157,12 +157,12 @@ def export_drafts(services: Services, *, job_id: str, wanted: dict[str, Any]) ->
     """Write the list of drafts to storage and name the file in the job."""
     with services.db.transaction(WORKER_SCOPE, read_only=True) as session:
         found = queries.all_drafts(session, queries.DraftFilter(**wanted))
-        rows = (_draft_row(services, one) for one in found)
+        rows = map(_draft_row, found)
         exports.publish_table(services, uuid.UUID(job_id), SHEET, DRAFT_HEADS, rows, "drafts.xlsx")
 
 
-def _draft_row(services: Services, row: Draft) -> list[str]:
-    made, asked, decided = (exports.moment(services, at) for at in (row.made_at, row.asked_at, row.decided_at))
+def _draft_row(row: Draft) -> list[str]:
+    made, asked, decided = (exports.moment(at) for at in (row.made_at, row.asked_at, row.decided_at))
     names = (str(wording.DRAFT_KINDS[row.kind]), row.content["name_zh"], row.code)
     proposed = (row.made_by_name, made, row.asked_by_name or "", asked)
     answered = (row.decided_by_name or "", decided, row.decision_reason or "")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from datetime import date
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -29,10 +28,6 @@ blueprint = Blueprint("certs_schemes", __name__, template_folder="../templates",
 SHOWN_VERSIONS = 20
 
 
-def _today() -> date:
-    return clock.today(web.services().settings.timezone)
-
-
 def _filter() -> queries.SchemeFilter:
     class_, state = request.args.get("class", ""), request.args.get("state", "")
     return queries.SchemeFilter.within(
@@ -40,7 +35,7 @@ def _filter() -> queries.SchemeFilter:
         request.args.get("q", "").strip()[:60],
         class_ if class_ in CLASSES else "",
         state if state in queries.STATES else "",
-        _today(),
+        clock.today(),
     )
 
 
@@ -54,7 +49,7 @@ def scheme_list() -> ResponseReturnValue:
         "certs/schemes/list.html",
         page=page,
         wanted=wanted,
-        today=_today(),
+        today=clock.today(),
         classes=CLASSES,
         class_filters=[("", _("全部等级")), *CLASSES.items()],
         state_filters=[
@@ -80,25 +75,25 @@ def export() -> ResponseReturnValue:
 def scheme(code: str) -> ResponseReturnValue:
     """Show one certificate type with its versions and what each changed."""
     versions = queries.access_versions(web.db(), web.actor().scope, code)
-    present = queries.in_force_of(versions, _today())
+    present = queries.in_force_of(versions, clock.today())
     contents, names = [drafts.content_of(row) for row in versions[: SHOWN_VERSIONS + 1]], named(web.db())
     changes = [differences(old, new, names) for new, old in itertools.pairwise(contents)]
     return render_template(
         "certs/schemes/scheme.html",
         present=present,
-        is_ended=is_ended(Requirements.from_data(present.rules), _today()),
-        is_to_come=present.effective_from > _today(),
+        is_ended=is_ended(Requirements.from_data(present.rules), clock.today()),
+        is_to_come=present.effective_from > clock.today(),
         conditions=conditions(Requirements.from_data(present.rules)),
         described=described(drafts.content_of(present), names),
         programmes=programmes_to(web.db(), code),
         versions=[(row, changes[n] if n < len(changes) else []) for n, row in enumerate(versions[:SHOWN_VERSIONS])],
-        today=_today(),
+        today=clock.today(),
         draft=drafts.open_draft(web.db(), "scheme", code),
     )
 
 
 def _form(form: SchemeForm) -> SchemeForm:
-    form.today = _today()
+    form.today = clock.today()
     form.template.choices = choices(
         (
             f"{row.code}:{row.version}",
@@ -148,8 +143,8 @@ def new() -> ResponseReturnValue:
     _access_all_types()
     form, like = _form(NewSchemeForm(formdata=None)), request.args.get("like", "")
     if like:
-        present = queries.in_force_of(queries.access_versions(web.db(), web.actor().scope, like), _today())
-        form.fill({**drafts.content_of(present), "effective_from": _today().isoformat()})
+        present = queries.in_force_of(queries.access_versions(web.db(), web.actor().scope, like), clock.today())
+        form.fill({**drafts.content_of(present), "effective_from": clock.today().isoformat()})
         form.last_issue_on.data = None
     else:
         form.begin()
@@ -177,7 +172,7 @@ def _edited(code: str) -> tuple[Scheme | None, Draft | None]:
     draft = drafts.open_draft(web.db(), "scheme", code)
     if not versions and draft is None:
         raise NotFound
-    return (queries.in_force_of(versions, _today()) if versions else None), draft
+    return (queries.in_force_of(versions, clock.today()) if versions else None), draft
 
 
 def _edit_form(present: Scheme | None, **given: None) -> SchemeForm:
@@ -200,7 +195,7 @@ def edit(code: str) -> ResponseReturnValue:
     if draft:
         form.fill(draft.content)
     elif present:
-        form.fill({**drafts.content_of(present), "effective_from": _today().isoformat()})
+        form.fill({**drafts.content_of(present), "effective_from": clock.today().isoformat()})
     return _editor(form, code, present)
 
 

@@ -14,7 +14,6 @@ from certs.models import Scheme
 from certs.status.models import Ban, Proposal, Reason
 from lms.core import audit, clock, ids, notify
 from lms.core.access import Actor
-from lms.core.services import services_of
 
 
 def bar(session: Session, actor: Actor, proposal: Proposal) -> None:
@@ -30,7 +29,7 @@ def bar(session: Session, actor: Actor, proposal: Proposal) -> None:
             industry_code=proposal.industry_code,
             scheme_code=proposal.scheme_code,
             proposal_id=proposal.id,
-            from_on=clock.today(services_of(session).settings.timezone),
+            from_on=clock.today(),
             until_on=proposal.ban_until,
             reason_code=proposal.reason_code,
             reason_version=proposal.reason_version,

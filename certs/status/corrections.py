@@ -36,7 +36,6 @@ from lms.core import audit, clock, ids, notify, queue
 from lms.core.access import SYSTEM, Actor
 from lms.core.db import add_row
 from lms.core.errors import Forbidden
-from lms.core.services import services_of
 from lms.core.tenancy import ScopeRole
 
 CORRECT_TASK = "certs.correct"
@@ -76,7 +75,7 @@ def request_correction(session: Session, actor: Actor, certificate_id: uuid.UUID
     row = access_certificate(session, certificate_id)
     if row.origin != Origin.ISSUED:
         raise ImportedElsewhere
-    if not is_correctable(row, clock.today(services_of(session).settings.timezone)):
+    if not is_correctable(row, clock.today()):
         raise NotCorrectable
     if actor.person_id is None:
         raise Forbidden
@@ -116,7 +115,7 @@ def _check_correctable(session: Session, row: Certificate) -> None:
 
     Region scope over the certificate, or worker scope.
     """
-    today = clock.today(services_of(session).settings.timezone)
+    today = clock.today()
     if not is_correctable(row, today):
         raise NotCorrectable
     if ban_in_force(session, row.person_id, row.scheme_code, today):
@@ -241,7 +240,7 @@ def _successor(session: Session, found: Correction, old: Certificate) -> dict[st
     elif found.employer_id is not None:
         values |= _employer(session, found.employer_id)
     scheme = session.get_one(Scheme, (old.scheme_code, old.scheme_version))
-    today = clock.today(services_of(session).settings.timezone)
+    today = clock.today()
     return values | new_numbers(session, scheme, values["region_code"], today)
 
 

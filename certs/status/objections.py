@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -21,7 +20,6 @@ from certs.status.models import Ban, Objection
 from lms.core import audit, clock, notify, queue
 from lms.core.access import Actor
 from lms.core.errors import NotFound
-from lms.core.services import services_of
 
 RULE = "certificate_objection"
 
@@ -40,9 +38,8 @@ def object_to(
     row = access_certificate(session, certificate_id)
     subject, decided_at = _subject(session, row, subject_id)
     days = accounts.rule(session, RULE, region_code=row.region_code).value
-    zone = services_of(session).settings.timezone
-    today = clock.today(zone)
-    if today > decided_at.astimezone(ZoneInfo(zone)).date() + timedelta(days=days["file_within_days"]):
+    today = clock.today()
+    if today > clock.day_of(decided_at) + timedelta(days=days["file_within_days"]):
         raise ObjectionTooLate(days=days["file_within_days"])
     due = today + timedelta(days=days["answer_within_days"])
     objection_id: uuid.UUID | None = session.scalar(

@@ -34,7 +34,6 @@ from lms.core import audit, clock, notify, queue
 from lms.core.access import Actor
 from lms.core.errors import Forbidden
 from lms.core.i18n import lazy_gettext as _
-from lms.core.services import services_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ def propose(session: Session, actor: Actor, certificate_id: uuid.UUID, new: NewP
     TransitionRefused where nothing is left to revoke, BanDateInvalid, ReasonUnknown, ProposalOpen.
     """
     row = access_certificate(session, certificate_id)
-    _check_proposable(session, row, new)
+    _check_proposable(row, new)
     if actor.person_id is None or actor.tenant_id is None or actor.scope.region_lo is None:
         raise Forbidden
     reason = reason_in_force(session, new.kind, new.reason_code)
@@ -87,12 +86,12 @@ def propose(session: Session, actor: Actor, certificate_id: uuid.UUID, new: NewP
     return proposal_id
 
 
-def _check_proposable(session: Session, row: Certificate, new: NewProposal) -> None:
+def _check_proposable(row: Certificate, new: NewProposal) -> None:
     if row.state != "issued":
         raise NotIssuedYet
     if new.kind is ProposalKind.REVOKE and rules.next_status(Status(row.status), Decision.REVOKE) is None:
         raise TransitionRefused
-    if new.ban_until and new.ban_until <= clock.today(services_of(session).settings.timezone):
+    if new.ban_until and new.ban_until <= clock.today():
         raise BanDateInvalid
 
 
@@ -110,7 +109,7 @@ def decide_proposal(session: Session, actor: Actor, proposal_id: uuid.UUID, reas
         raise OwnProposal
     if not rules.oversees((actor.scope.region_lo, actor.scope.region_hi), (found.department_lo, found.department_hi)):
         raise LowerDepartment
-    if approve and found.ban_until and found.ban_until < clock.today(services_of(session).settings.timezone):
+    if approve and found.ban_until and found.ban_until < clock.today():
         raise BanDateInvalid(_("建议的限制期限已过，请驳回后重新提出"))
     _close(session, actor, found, "approved" if approve else "refused", reason)
     if approve and found.kind == ProposalKind.REVOKE:

@@ -127,8 +127,9 @@ class CheckLine:
     last_at: datetime
 
 
-def checks_of(session: Session, certificate_id: uuid.UUID, zone: str) -> list[CheckLine]:
+def checks_of(session: Session, certificate_id: uuid.UUID) -> list[CheckLine]:
     """Return the look-ups of one's own certificate in the last 90 days, the newest day first. Person scope."""
     since = clock.now() - CHECKS_SHOWN
-    rows = session.connection().execute(_CHECKS, {"certificate": certificate_id, "since": since, "zone": zone})
+    asked = {"certificate": certificate_id, "since": since, "zone": clock.ZONE.key}
+    rows = session.connection().execute(_CHECKS, asked)
     return [CheckLine(*row) for row in rows]

@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session
 from certs.errors import ReasonsInvalid, ReasonUnknown
 from certs.status.models import Reason
 from lms.core import clock
-from lms.core.services import services_of
 
 FILE = Path(__file__).parents[1] / "reference" / "reasons.json"
 
@@ -49,7 +48,7 @@ def reasons_for(session: Session, decision: str) -> list[Reason]:
 
 def reasons_by_decision(session: Session, decisions: Collection[str]) -> dict[str, list[Reason]]:
     """Return the same for many decisions, in one statement."""
-    today = clock.today(services_of(session).settings.timezone)
+    today = clock.today()
     rows = session.scalars(
         select(Reason).where(Reason.decision.in_(decisions), Reason.effective_from <= today).order_by(Reason.version)
     )

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
@@ -18,7 +17,6 @@ from certs.queries import CertificateView
 from certs.rules import Status
 from certs.status.models import Reason
 from lms.core import clock
-from lms.core.services import services_of
 
 AGAINST = (Status.SUSPENDED, Status.REVOKED, Status.CANCELLED)
 _BARS = text("select * from certs_bars_of_staff(:people, :today, :zone)")
@@ -47,16 +45,15 @@ def concerns_of_staff(
     found: dict[uuid.UUID, list[Concern]] = defaultdict(list)
     if not certificates:
         return found
-    zone = services_of(session).settings.timezone
     decided = [one.certificate_id for one in certificates if one.decided_status in AGAINST]
     steps = _last_steps(session, decided) if decided else []
-    asked = {"people": list({one.person_id for one in certificates}), "today": clock.today(zone), "zone": zone}
+    asked = {"people": list({one.person_id for one in certificates}), "today": clock.today(), "zone": clock.ZONE.key}
     bars: Sequence[Any] = session.connection().execute(_BARS, asked).all()
     shown: list[Any] = [*steps, *bars]
     names = _reasons(session, {(one.reason_code, one.reason_version) for one in shown if one.reason_code})
     for step in steps:
         zh, en = names.get((step.reason_code or "", step.reason_version or 0), ("", ""))
-        since = step.at.astimezone(ZoneInfo(zone)).date()
+        since = clock.day_of(step.at)
         found[step.certificate_id].append(Concern(step.new_status, since, None, zh, en))
     for bar in sorted(bars, key=lambda one: one.kind):
         # An objection that has been answered tells nothing more once nothing stands against the person.

@@ -87,11 +87,11 @@ def export(services: Services, *, job_id: str, wanted: dict[str, Any]) -> None:
     """Write the list to storage and name the file in the job."""
     asked = Wanted.from_data(wanted)
     with services.db.transaction(WORKER_SCOPE, read_only=True) as session:
-        rows = (_row(services, *pair) for pair in all_cases(session, asked))
+        rows = (_row(*pair) for pair in all_cases(session, asked))
         exports.publish_table(services, uuid.UUID(job_id), SHEET, EXPORT_HEADS, rows, f"{asked.what}.xlsx")
 
 
-def _row(services: Services, case: Any, certificate: Certificate) -> list[str]:
+def _row(case: Any, certificate: Certificate) -> list[str]:
     asked = (getattr(case, name, None) for name in ("proposer_name", "requester_name"))
     since = (getattr(case, name, None) for name in ("proposed_at", "requested_at", "filed_at"))
     texts = (getattr(case, name, None) for name in ("reason", "note", "text"))
@@ -101,9 +101,9 @@ def _row(services: Services, case: Any, certificate: Certificate) -> list[str]:
         EXPORT_KINDS[getattr(case, "kind", "objection")],
         EXPORT_STATES[case.state],
         next(filter(None, asked), certificate.holder_name),
-        exports.moment(services, next(moment for moment in since if moment)),
+        exports.moment(next(moment for moment in since if moment)),
         next(text for text in texts if text is not None),
         case.decider_name or "",
-        exports.moment(services, case.decided_at),
+        exports.moment(case.decided_at),
         case.decision_reason or "",
     ]

@@ -58,7 +58,7 @@ def case_list(what: str) -> ResponseReturnValue:
         wanted=wanted,
         labels=labels,
         tabs=_tabs(what, wanted),
-        today=clock.today(web.services().settings.timezone),
+        today=clock.today(),
         state_filters=[("", _("全部状态")), *((s, labels.STATES[s][0]) for s in queries.STATES[what])],
     )
 
@@ -209,7 +209,7 @@ def sections_of(session: Session, row: Certificate, history: Sequence[Any]) -> d
         "reasons": queries.reasons_by_key(session, [*history, *bans]),
         "labels": labels,
         "status_labels": LABELS,
-        "checks": queries.checks_of(session, row.id, web.services().settings.timezone) if holder else (),
+        "checks": queries.checks_of(session, row.id) if holder else (),
         "correctable": _is_correctable(row, asked) and not officials,
     }
     if actor.can(P.DECIDE):
@@ -221,7 +221,7 @@ def _is_correctable(row: Certificate, asked: Sequence[Correction]) -> bool:
     # What others issued they correct themselves.
     if row.origin != Origin.ISSUED or any(case.state in {"open", "approved"} for case in asked):
         return False
-    return corrections.is_correctable(row, clock.today(web.services().settings.timezone))
+    return corrections.is_correctable(row, clock.today())
 
 
 def _open_to_officials(session: Session, row: Certificate) -> dict[str, Any]:

@@ -107,7 +107,7 @@ def _judge(pdf: bytes, roots: Sequence[bytes], register: Register | None) -> Pdf
 def _record(services: Services, register: Register, visitor: Visitor, digest: bytes) -> checks.Checked | None:
     """Ask for the status and record the check, as the page behind the QR code does: not recorded, not told."""
     if register.entry:
-        today = clock.today(services.settings.timezone)
+        today = clock.today()
         return checks.check_now(services.db, visitor, register.entry.public_id, today)
     with services.db.transaction(PUBLIC_SCOPE) as session:
         asked = digest.hex()[:_PUBLIC_ID_CHARS]

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from time import monotonic
-from zoneinfo import ZoneInfo
 
 import structlog
 from argon2 import PasswordHasher
@@ -151,9 +150,9 @@ def measured(step: str) -> Iterator[None]:
     print(f"  demo: {step} {monotonic() - started:.1f} s", flush=True)  # noqa: T201 - who waits wants to see it
 
 
-def moment_of(services: Services, day: date, hour: int = 9, minute: int = 0) -> datetime:
+def moment_of(day: date, hour: int = 9, minute: int = 0) -> datetime:
     """Return a time of a day of the province."""
-    return datetime.combine(day, time(hour, minute), ZoneInfo(services.settings.timezone))
+    return datetime.combine(day, time(hour, minute), clock.ZONE)
 
 
 def person_actor(services: Services, person_id: uuid.UUID, tenant_id: uuid.UUID, name: str, firm: str) -> Actor:
@@ -167,19 +166,19 @@ def make_bodies(services: Services) -> None:
     """Register departments and the institution as they were three months ago. Never in production."""
     if services.settings.is_production:
         raise RuntimeError("the demo province is not for production")
-    today = clock.today(services.settings.timezone)
+    today = clock.today()
     with measured("departments and institution"):
-        with clock.travelling_to(moment_of(services, today - timedelta(days=DAYS_BACK), 8)):
+        with clock.travelling_to(moment_of(today - timedelta(days=DAYS_BACK), 8)):
             province = _public_bodies(services, Drawing(today))
         _provinces[str(services.db.engine.url)] = province
 
 
 def make_people(services: Services) -> None:
     """Register enterprises, import their rosters, and settle how each person's identity is checked."""
-    province, today = province_of(services), clock.today(services.settings.timezone)
+    province, today = province_of(services), clock.today()
     with measured("enterprises and rosters"):
         scale = float(os.environ.get(SCALE_VARIABLE, "1"))
-        with clock.travelling_to(moment_of(services, today - timedelta(days=DAYS_BACK), 10)):
+        with clock.travelling_to(moment_of(today - timedelta(days=DAYS_BACK), 10)):
             for planned in province.drawing.enterprises(scale):
                 province.enterprises.append(_enterprise(services, planned))
     with measured("accounts and identities"):
@@ -324,16 +323,16 @@ def _give_faces(province: Province, count: int) -> None:
 def _identify(services: Services, today: date, number: int, enterprise: DemoEnterprise) -> None:
     """Let everybody activate and answer on the use of the face; the administrator sees those who declined."""
     day = today - timedelta(days=DAYS_BACK - 2)
-    with clock.travelling_to(moment_of(services, day, 8, 30)):
+    with clock.travelling_to(moment_of(day, 8, 30)):
         _open_accounts(services, number, enterprise)
-    with clock.travelling_to(moment_of(services, day, 9)):
+    with clock.travelling_to(moment_of(day, 9)):
         for person in enterprise.people:
             agrees = bool(person.frames)
             with services.db.transaction(person.actor.scope) as session:
                 faces.answer_consent(session, person.actor, biometric=agrees, portrait=agrees, language="zh")
             if agrees:
                 checking.enrol_face(services, person.actor, person.frames)
-    with clock.travelling_to(moment_of(services, day, 14)), services.db.transaction(enterprise.admin.scope) as session:
+    with clock.travelling_to(moment_of(day, 14)), services.db.transaction(enterprise.admin.scope) as session:
         for person in enterprise.people:
             if not person.frames:
                 faces.confirm_identity(session, enterprise.admin, enterprise.tenant_id, person.person_id)

@@ -8,6 +8,8 @@ from contextvars import ContextVar
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+# All provinces keep Beijing time (IANA tz database), and the database's functions count by it.
+ZONE = ZoneInfo("Asia/Shanghai")
 _offset: ContextVar[timedelta] = ContextVar("clock_offset", default=timedelta())
 
 
@@ -16,9 +18,19 @@ def now() -> datetime:
     return datetime.now(UTC) + _offset.get()
 
 
-def today(zone: str = "Asia/Shanghai") -> date:
-    """Return the calendar day in ``zone``: deadlines are days of the province, not of UTC."""
-    return now().astimezone(ZoneInfo(zone)).date()
+def local(at: datetime) -> datetime:
+    """Return a moment as clocks in the province show it."""
+    return at.astimezone(ZONE)
+
+
+def day_of(at: datetime) -> date:
+    """Return the calendar day of a moment: days are the province's, not those of UTC."""
+    return local(at).date()
+
+
+def today() -> date:
+    """Return the present calendar day."""
+    return day_of(now())
 
 
 @contextlib.contextmanager

@@ -7,9 +7,8 @@ import uuid
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
-from lms.core import jobs
+from lms.core import clock, jobs
 from lms.core.services import Services
 from lms.core.spreadsheets import files
 from lms.core.tenancy import WORKER_SCOPE
@@ -24,9 +23,9 @@ def publish(services: Services, job_id: uuid.UUID, workbook: bytes | Path, rows:
         jobs.report(session, job_id, **over, object_key=key, file_name=file_name)
 
 
-def moment(services: Services, at: datetime | None) -> str:
+def moment(at: datetime | None) -> str:
     """Return what a file says of a moment, to the minute in the province's time; nothing for none."""
-    return f"{at.astimezone(ZoneInfo(services.settings.timezone)):%Y-%m-%d %H:%M}" if at else ""
+    return f"{clock.local(at):%Y-%m-%d %H:%M}" if at else ""
 
 
 def publish_table(

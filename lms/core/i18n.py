@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from babel.support import NullTranslations, Translations
 from flask import Flask, g, has_app_context, has_request_context, request
@@ -16,6 +15,8 @@ from jinja2.nodes import EvalContext
 from markupsafe import Markup
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
+
+from lms.core import clock
 
 LANGUAGES = {"zh": "中文", "en": "English"}
 LANGUAGE_COOKIE = "lang"
@@ -95,21 +96,20 @@ def in_language(zh: str, en: str | None) -> str:
     return en if en and is_english() else zh
 
 
-def install(app: Flask, timezone: str) -> None:
+def install(app: Flask) -> None:
     """Set up translation and the date filters of templates, all in the province's zone."""
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(TRANSLATIONS)
     app.config["BABEL_DEFAULT_LOCALE"] = "zh"
     Babel(app, locale_selector=select_locale)
     app.jinja_env.globals.update(gettext=_page_gettext, _=_page_gettext)
-    zone = ZoneInfo(timezone)
 
     def show_datetime(value: datetime | None, pattern: str = "%Y-%m-%d %H:%M") -> str:
-        return value.astimezone(zone).strftime(pattern) if value else "—"
+        return clock.local(value).strftime(pattern) if value else "—"
 
     def show_date(value: datetime | date | None) -> str:
         if value is None:
             return "—"
-        day = value.astimezone(zone).date() if isinstance(value, datetime) else value
+        day = clock.day_of(value) if isinstance(value, datetime) else value
         return day.isoformat()
 
     def show_pct(value: float | None, digits: int = 1) -> str:

@@ -45,7 +45,6 @@ class Settings:
     storage_url: str
     face_engine: str
     face_model_dir: Path | None
-    timezone: str
     pool_size: int
     bulk_chunk_people: int
     export_keep_days: int
@@ -117,7 +116,6 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
         storage_url=storage_url,
         face_engine=engine,
         face_model_dir=Path(model_dir) if model_dir else None,
-        timezone=env.get("ANZHENG_TIMEZONE", "Asia/Shanghai"),
         pool_size=_positive("ANZHENG_POOL_SIZE", env.get("ANZHENG_POOL_SIZE", "20")),
         bulk_chunk_people=_positive("ANZHENG_BULK_CHUNK_PEOPLE", env.get("ANZHENG_BULK_CHUNK_PEOPLE", "50")),
         export_keep_days=_positive("ANZHENG_EXPORT_KEEP_DAYS", env.get("ANZHENG_EXPORT_KEEP_DAYS", "7")),

@@ -119,11 +119,11 @@ def class_of(services: Services) -> Class:
 
 def make(services: Services) -> None:
     """Publish the course, assign the programme in waves, and let people learn on their days."""
-    today = clock.today(services.settings.timezone)
+    today = clock.today()
     begin = today - timedelta(days=DAYS_BACK)
     with measured("waiting for the lesson's transcoding"):
         asset_id = ready_lesson(services)
-    with clock.travelling_to(moment_of(services, begin + timedelta(days=1), 16)):
+    with clock.travelling_to(moment_of(begin + timedelta(days=1), 16)):
         publish_demo_course(services, province_of(services).officials["instructor"], asset_id)
     found = _classes[str(services.db.engine.url)] = _class(services, asset_id)
     with measured("assignments"):
@@ -168,7 +168,7 @@ def _assign(services: Services, enterprise: DemoEnterprise, today: date) -> Iter
     for share, assigned_on, due_on in _waves(enterprise.plan.standing, today):
         count = len(fates) - start if share == 1.0 or start else round(len(fates) * share)
         people = enterprise.people[start : start + count]
-        moment = moment_of(services, assigned_on, 10, source.randrange(60))
+        moment = moment_of(assigned_on, 10, source.randrange(60))
         with clock.travelling_to(moment), services.db.transaction(enterprise.admin.scope) as session:
             assigned = assign_programme(
                 session, enterprise.admin, programme_code=PROGRAMME, due_on=due_on,
@@ -223,7 +223,7 @@ class _Learning:
     def run(self) -> None:
         """Learn as far as the fate goes."""
         spread = random.Random(str(self.learner.enrolment_id))  # noqa: S311 - a time of day
-        self.now = moment_of(self.services, self.learner.learned_on, spread.randrange(8, 20), spread.randrange(60))
+        self.now = moment_of(self.learner.learned_on, spread.randrange(8, 20), spread.randrange(60))
         with clock.travelling_to(self.now):
             self.page = ids.new_id()
         duration_s = self.found.duration_s

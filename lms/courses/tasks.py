@@ -102,7 +102,7 @@ def export_people(services: Services, *, job_id: str, tenant_id: str, assignment
                 size=EXPORT_PAGE_ROWS,
             )
         for row in page.items:
-            learned_at = exports.moment(services, row.learned_at)
+            learned_at = exports.moment(row.learned_at)
             about = [row.name, row.id_number_masked, row.department_name, STATES[row.state]]
             rows.append([*about, row.lessons_done, row.lessons_total, row.restarts, learned_at])
         cursor = page.next_cursor

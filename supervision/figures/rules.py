@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
-from zoneinfo import ZoneInfo
-
-PROVINCE_ZONE = ZoneInfo("Asia/Shanghai")
+from datetime import date
 
 
-def month_of(moment: date | datetime) -> date:
-    """Return the first day of the month of a day, or of a moment as the province's calendar has it."""
-    day = moment.astimezone(PROVINCE_ZONE).date() if isinstance(moment, datetime) else moment
+def month_of(day: date) -> date:
+    """Return the first day of the month."""
     return day.replace(day=1)
 
 

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import ColumnElement
 
 from lms.accounts.models import Person, Tenant
+from lms.core import clock
 from lms.core.audit import AuditCheckpoint, AuditRow
 from lms.core.paging import Page, paginate
 
@@ -40,16 +40,16 @@ class LogState:
     signed_at: datetime | None
 
 
-def search(session: Session, wanted: AuditFilter, *, zone: str, cursor: str | None) -> Page[AuditRow]:
+def search(session: Session, wanted: AuditFilter, *, cursor: str | None) -> Page[AuditRow]:
     """Return one page of rows, the newest first. Raises BadCursor."""
-    query = _narrowed(session, select(AuditRow), wanted, ZoneInfo(zone))
+    query = _narrowed(session, select(AuditRow), wanted)
     keys: list[ColumnElement[Any]] = [AuditRow.__table__.c.id]
     return paginate(
         session, query, keys=keys, key_of=lambda row: [row.id], cursor=cursor, size=PAGE_ROWS, descending=True
     )
 
 
-def _narrowed(session: Session, query: Select[AuditRow], wanted: AuditFilter, zone: ZoneInfo) -> Select[AuditRow]:
+def _narrowed(session: Session, query: Select[AuditRow], wanted: AuditFilter) -> Select[AuditRow]:
     if wanted.actor:
         query = query.where(AuditRow.actor_id.in_(_actors(session, wanted.actor)))
     if wanted.action:
@@ -57,9 +57,9 @@ def _narrowed(session: Session, query: Select[AuditRow], wanted: AuditFilter, zo
     if wanted.subject:
         query = query.where(AuditRow.subject_id == wanted.subject)
     if wanted.since:
-        query = query.where(AuditRow.at >= datetime.combine(wanted.since, time(), zone))
+        query = query.where(AuditRow.at >= datetime.combine(wanted.since, time(), clock.ZONE))
     if wanted.until:
-        query = query.where(AuditRow.at <= datetime.combine(wanted.until, time.max, zone))
+        query = query.where(AuditRow.at <= datetime.combine(wanted.until, time.max, clock.ZONE))
     return query
 
 

@@ -66,7 +66,7 @@ def audit_log() -> ResponseReturnValue:
     )
     kept = {name: value for name, value in request.args.items() if name != "cursor" and value}
     with _reading() as session:
-        page = queries.search(session, wanted, zone=web.services().settings.timezone, cursor=request.args.get("cursor"))
+        page = queries.search(session, wanted, cursor=request.args.get("cursor"))
         names = queries.names_of(session, page.items)
         state = queries.state(session)
     web.note_personal_read("audit_log", "search", filters=kept)

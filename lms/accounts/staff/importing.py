@@ -170,7 +170,7 @@ def _name_differs(candidate: Candidate) -> Fault:
     return Fault(candidate.row, "name", "name_differs")
 
 
-def count(_session: Session, verdicts: Sequence[kinds.Verdict[Candidate]]) -> dict[str, int]:
+def count(verdicts: Sequence[kinds.Verdict[Candidate]]) -> dict[str, int]:
     """Count how many present employments would change."""
     return {"rows_changed": sum(v.standing is Standing.CHANGED for v in verdicts)}
 

@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import ARRAY, Uuid, any_, literal, select, text, update
 from sqlalchemy.orm import Session
@@ -59,7 +58,7 @@ def take_codes(session: Session, actor: Actor, import_id: uuid.UUID) -> list[Han
     """
     row = access_import(session, actor, ROSTERS, import_id, lock=True)
     if row.codes_taken_at:
-        at = row.codes_taken_at.astimezone(ZoneInfo(services_of(session).settings.timezone))
+        at = clock.local(row.codes_taken_at)
         raise CodesTaken(at=f"{at:%Y-%m-%d %H:%M}", name=row.codes_taken_by_name)
     if row.state != "done":
         raise ImportNotReady

@@ -25,7 +25,7 @@ from lms.core.tenancy import WORKER_SCOPE
 def _judge(services: Services, _one: Import) -> Judge[Candidate]:
     with services.db.transaction(WORKER_SCOPE, read_only=True) as session:
         book = NameBook.of((post.code, post.name_zh, post.name_en) for post in register.posts(session))
-    return partial(rules.check_row, context=rules.Context(clock.today(services.settings.timezone), limits(), book))
+    return partial(rules.check_row, context=rules.Context(clock.today(), limits(), book))
 
 
 def _as_bad(one: Candidate) -> BadRow:

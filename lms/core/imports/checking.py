@@ -62,7 +62,7 @@ def _start_over(kind: ImportKind[I, C], services: Services, import_id: uuid.UUID
             return None
         mine = (kind.faults.tenant_id == row.tenant_id, kind.faults.import_id == row.id)
         session.execute(delete(kind.faults).where(*mine))
-        for column in (*COUNTS, *kind.count(session, ())):
+        for column in (*COUNTS, *kind.count(())):
             setattr(row, column, 0)
     return row
 
@@ -106,7 +106,7 @@ def _keep(kind: ImportKind[I, C], parts: SealedParts, chunk: Chunk[C], total: in
         row.rows_new += standings.count(Standing.NEW)
         row.rows_unchanged += standings.count(Standing.UNCHANGED)
         row.rows_bad += len(bad)
-        for column, more in kind.count(session, verdicts).items():
+        for column, more in kind.count(verdicts).items():
             setattr(row, column, getattr(row, column) + more)
         done = min(row.rows_total, total)
         jobs.report(session, row.job_id, state=jobs.JobState.RUNNING, done=done, total=total)

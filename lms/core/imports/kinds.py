@@ -119,7 +119,7 @@ class ImportKind(Generic[I, C]):
     headings: Headings
     judge: Callable[[Services, I], Judge[C]]
     compare: Callable[[Session, I, Sequence[C]], Sequence[Verdict[C]]]
-    count: Callable[[Session, Sequence[Verdict[C]]], Mapping[str, int]]
+    count: Callable[[Sequence[Verdict[C]]], Mapping[str, int]]
     take: Callable[[Session, I, Sequence[C]], Taken]
     as_bad: Callable[[C], BadRow]
     to_plain: Callable[[C], Sequence[object]]

@@ -47,7 +47,7 @@ def add(
     if actor.tenant_id is None:
         raise Forbidden
     title = str(kind.words.check_title) % {"name": upload.file_name}
-    counts = (*COUNTS, "chunks_done", *kind.names.brought.values(), *kind.count(session, ()))
+    counts = (*COUNTS, "chunks_done", *kind.names.brought.values(), *kind.count(()))
     session.execute(
         insert(kind.imports).values(
             tenant_id=actor.tenant_id,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from flask import flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -40,11 +39,10 @@ def home_page() -> ResponseReturnValue:
     actor, session = web.actor(), web.db()
     person_id = person_of(actor)
     view = home(session, person_id, actor.tenant_id, actor.display_name)
-    zone = ZoneInfo(web.services().settings.timezone)
     return render_template(
         "courses/home.html",
         view=view,
-        greeting=_greeting(clock.now().astimezone(zone)),
+        greeting=_greeting(clock.local(clock.now())),
         poster=_poster(view.current),
         unread=view.unread,
         today=clock.today(),
