@@ -161,7 +161,10 @@ def _cut(services: Services, session: Session, row: Bulk) -> None:
 
 
 def requeue_stalled(session: Session, before: datetime) -> int:
-    """Queue the chunks of running orders again in which nothing moved since the moment; return how many orders."""
+    """Queue orders again in which nothing moved since the moment; return how many.
+
+    Of running ones the chunks, of those in preparation their start, unless it still waits or runs.
+    """
     moved = func.max(func.greatest(BulkChunk.queued_at, BulkChunk.done_at))
     stalled = session.scalars(
         select(Bulk.id)
@@ -172,7 +175,11 @@ def requeue_stalled(session: Session, before: datetime) -> int:
     ).all()
     for bulk_id in stalled:
         _queue_undone(session, bulk_id)
-    return len(stalled)
+    begun = select(Bulk.id).where(Bulk.state == "preparing", Bulk.ordered_at < before)
+    lost = [bulk_id for bulk_id in session.scalars(begun) if not queue.is_waiting(session, _lock(bulk_id))]
+    for bulk_id in lost:
+        _queue_start(session, bulk_id)
+    return len(stalled) + len(lost)
 
 
 def chunk_entries(session: Session, bulk_id: uuid.UUID, number: int) -> tuple[str, Entries]:
@@ -276,14 +283,18 @@ def _without_certificate(session: Session, found: Sequence[tuple[uuid.UUID, uuid
 
 def _queue_start(session: Session, bulk_id: uuid.UUID) -> None:
     # The lock keeps an order that was queued twice from being cut twice at once.
-    queue.enqueue(session, START_TASK, lock=f"certs.bulk:{bulk_id}", bulk_id=str(bulk_id))
+    queue.enqueue(session, START_TASK, lock=_lock(bulk_id), bulk_id=str(bulk_id))
+
+
+def _lock(bulk_id: uuid.UUID) -> str:
+    return f"certs.bulk:{bulk_id}"
 
 
 def _queue_undone(session: Session, bulk_id: uuid.UUID) -> None:
     undone = (BulkChunk.bulk_id == bulk_id, BulkChunk.done_at.is_(None))
     for number in session.scalars(select(BulkChunk.number).where(*undone).order_by(BulkChunk.number)):
         # The lock keeps a chunk that was queued twice from being worked on twice at once.
-        lock = f"certs.bulk:{bulk_id}:{number}"
+        lock = f"{_lock(bulk_id)}:{number}"
         queue.enqueue(session, CHUNK_TASK, priority=PRIORITY, lock=lock, bulk_id=str(bulk_id), number=number)
     session.execute(update(BulkChunk).where(*undone).values(queued_at=clock.now()))
 

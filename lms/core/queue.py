@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from lms.core.services import services_of
 
+_WAITS = text("select exists (select from procrastinate_jobs where lock = :lock and status in ('todo', 'doing'))")
 _DEFER = text(
     "select procrastinate_defer_jobs_v1(array[row(:queue, :name, :priority, :lock, :queueing_lock,"
     " cast(:args as jsonb), null)::procrastinate_job_to_defer_v1])"
@@ -35,3 +36,8 @@ def enqueue(session: Session, name: str, *, priority: int = 0, lock: str | None 
             "args": json.dumps(arguments, default=str),
         },
     )
+
+
+def is_waiting(session: Session, lock: str) -> bool:
+    """Tell whether a job of this lock waits or runs. Worker scope."""
+    return bool(session.scalar(_WAITS, {"lock": lock}))

@@ -161,6 +161,22 @@ def test_an_order_whose_jobs_were_lost_goes_on(
     assert stored(admin_connection, bulk_id)[:4] == ("done", 7, 7, 7)
 
 
+def test_an_order_whose_start_was_given_up_is_started_again_once(
+    desk: Desk, jobs_services: Services, queue_worker: Worker, admin_connection: Admin
+) -> None:
+    bulk_id = start(desk)
+    starts = "from procrastinate_jobs where task_name = 'certs.bulk_start' and args->>'bulk_id' = %s"
+    admin_connection.execute(f"delete {starts}", (str(bulk_id),))
+    bulk_tasks.requeue_stalled(jobs_services)
+    assert admin_connection.execute(f"select count(*) {starts}", (str(bulk_id),)).fetchone() == (0,)
+    with clock.travelling_to(clock.now() + bulk_tasks.STALLED_AFTER + timedelta(seconds=1)):
+        for _minute in range(2):
+            bulk_tasks.requeue_stalled(jobs_services)
+    assert admin_connection.execute(f"select count(*) {starts}", (str(bulk_id),)).fetchone() == (1,)
+    world.settle(queue_worker)
+    assert stored(admin_connection, bulk_id)[:4] == ("done", 7, 7, 7)
+
+
 def test_a_name_that_no_font_draws_fails_alone(
     desk: Desk, jobs_services: Services, queue_worker: Worker, admin_connection: Admin
 ) -> None:
