@@ -23,7 +23,8 @@ from certs.registry.rules import ED25519_KEY, note_key_id, signature_line, signa
 WITNESS_KEY: Final = 0x04
 _KINDS: Final = (ED25519_KEY, WITNESS_KEY)
 _SECRET_MARK: Final = "PRIVATE+KEY+"  # noqa: S105 - what stands before a key, none itself
-_NAME: Final = re.compile(r"[^\s+]{1,200}")
+# Of a length that the audit log takes as a subject.
+_NAME: Final = re.compile(r"[^\s+]{1,80}")
 _KEY_BYTES: Final = 32
 _TIME_BYTES: Final = 8
 # The end of the year 9999: what a calendar can still show.

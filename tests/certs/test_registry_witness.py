@@ -157,6 +157,6 @@ def test_keys_are_read_back() -> None:
     assert read_verifier_key(signer.verifier.text).text == signer.verifier.text
     with pytest.raises(KeyTextInvalidError):
         read_signer_key(signer.verifier.text)
-    for name in ("", "two words", "a+b"):
+    for name in ("", "two words", "a+b", "w" * 81):
         with pytest.raises(KeyTextInvalidError):
             new_witness_key(name)
