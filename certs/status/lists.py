@@ -24,7 +24,7 @@ BATCH = 10_000
 
 def build(services: Services) -> int:
     """Build, sign and store the list of all certificates; return its bytes. One reading, one snapshot."""
-    with services.db.transaction(WORKER_SCOPE, read_only=True) as session:
+    with services.db.transaction(WORKER_SCOPE, read_only=True, snapshot=True) as session:
         # The sequence gives every certificate its index, so it knows how many there are without counting them.
         last = int(session.execute(text("select last_value from certs_status_index_seq")).scalar_one())
         packed = statuslist.pack(_decided(session), last + 1)
