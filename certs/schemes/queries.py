@@ -152,10 +152,19 @@ def _newest(wanted: SchemeFilter) -> Select[Any]:
 
 
 def _in_state(state: str, today: date) -> ColumnElement[bool]:
+    """Tell types by what their newest version and the one in force say: one may issue while its next is to come."""
     coming = Scheme.effective_from > today
+    present = aliased(Scheme)
+    last_issue_on = (
+        select(func.coalesce(present.rules["last_issue_on"].astext, "9999"))
+        .where(present.code == Scheme.code, present.effective_from <= today)
+        .order_by(present.version.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
     # ISO days come in the order of their letters; a type without a last day goes on.
-    ended = func.coalesce(Scheme.rules["last_issue_on"].astext, "9999") < today.isoformat()
-    return {"coming": coming, "ended": ended, "issuing": ~coming & ~ended}[state]
+    issuing = last_issue_on >= today.isoformat()
+    return {"coming": coming, "ended": ~coming & ~issuing, "issuing": issuing}[state]
 
 
 def _names(q: str, *columns: Any) -> ColumnElement[bool]:

@@ -52,7 +52,7 @@ def test_a_new_type_is_drafted_like_another_tried_and_published(app: AnzhengFlas
         ({"code": "粉尘"}, "以字母开头"),
         ({"code": "a/../b"}, "以字母开头"),
         ({"code": "dust--officer"}, "以字母开头"),
-        ({"code": "dust-officer\n"}, "以字母开头"),
+        ({"code": "dust\nofficer"}, "以字母开头"),
         ({"code": "a" * 41}, "以字母开头"),
         ({"code": "１２３４"}, "以字母开头"),
         ({"code": world.SCHEME}, "该代码已被使用"),
@@ -107,7 +107,12 @@ def test_an_operation_refuses_what_the_form_would(jobs_services: Services) -> No
     official = world.official_actor(jobs_services, region_code=HENAN)
     with jobs_services.db.transaction(official.scope, read_only=True) as session:
         good = {**drafts.content_of(session.get_one(Scheme, (world.SCHEME, 1))), "effective_from": str(clock.today())}
-    bad = [("NEW", good), ("list", good), (world.SCHEME, {**good, "rules": {**good["rules"], "last_issue_on": "soon"}})]
+    bad = [
+        ("NEW", good),
+        ("dust-officer\n", good),
+        ("list", good),
+        (world.SCHEME, {**good, "rules": {**good["rules"], "last_issue_on": "soon"}}),
+    ]
     for code, content in bad:
         with (
             pytest.raises(Exception, match="draft_invalid"),
@@ -165,3 +170,15 @@ def test_a_type_ends_by_a_version_with_a_last_day(
         for state in ("ended", "issuing", "coming")
     }
     assert shown == {"ended": True, "issuing": False, "coming": False}
+
+
+def test_a_type_goes_on_issuing_while_its_next_version_is_to_come(app: AnzhengFlask, jobs_services: Services) -> None:
+    scheme, client = world.make_scheme(jobs_services), office(app, jobs_services)
+    begins = clock.today() + timedelta(days=40)
+    publish(app, jobs_services, client, draft_of(client, scheme, effective_from=str(begins)))
+    one = f'href="/regulator/schemes/{scheme}"'
+    shown = {
+        state: one in client.get(f"/regulator/schemes?q={scheme}&state={state}").text
+        for state in ("ended", "issuing", "coming")
+    }
+    assert shown == {"ended": False, "issuing": True, "coming": True}
