@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -78,6 +79,8 @@ def worker_command(build: BuildServices, concurrency: int) -> None:
 def run_command(build: BuildServices, port: int, demo: bool) -> None:  # noqa: FBT001 - a flag
     """Set up what is missing, then serve web and worker until stopped."""
     started = time.monotonic()
+    # Codes and links lead to where the pages are, on another port too; processes started from here inherit it.
+    os.environ.setdefault("ANZHENG_BASE_URL", f"http://127.0.0.1:{port}")
     settings = load_settings()
     dbadmin.initialise(settings, load_secrets(settings))
     services = build("jobs")

@@ -65,8 +65,9 @@ class Instance:
 
     def start(self) -> None:
         """Start the product and return when it answers. Raises JourneyFailed with the end of its log."""
-        os.environ.update(ANZHENG_HOME=str(self.home), ANZHENG_BASE_URL=self.address, ANZHENG_ENV="demo")
-        for name in ("DATABASE_URL", "ANZHENG_STORAGE_URL", "ANZHENG_FACE_ENGINE"):
+        os.environ.update(ANZHENG_HOME=str(self.home), ANZHENG_ENV="demo")
+        # Where its pages are, the product says by itself from the port.
+        for name in ("ANZHENG_BASE_URL", "DATABASE_URL", "ANZHENG_STORAGE_URL", "ANZHENG_FACE_ENGINE"):
             os.environ.pop(name, None)
         self.home.mkdir()
         command = [sys.executable, "-m", "lms.app", "run", "--no-demo", "--port", str(self.port)]
