@@ -20,6 +20,7 @@ SERIF_BOLD: Final = "NotoSerifSC_700Bold.ttf"
 SANS: Final = "NotoSansSC_400Regular.ttf"
 REQUIRED_FONTS: Final = (SERIF, SERIF_BOLD, SANS)
 FALLBACK_FONTS: Final = ("HanaMinA.ttf", "HanaMinB.ttf")
+_TEXTS_KEPT: Final = 512
 _FALLBACK_DIRS: Final = (Path("/usr/share/fonts/truetype/hanazono"),)
 
 
@@ -72,18 +73,21 @@ class FontStack:
 
     def __init__(self, main: TrueTypeFont) -> None:
         self.main = main
+        # Enterprises, posts and types come again and again, and each text is asked for twice.
+        self.runs = lru_cache(maxsize=_TEXTS_KEPT)(self._runs)
+        self.width = lru_cache(maxsize=_TEXTS_KEPT)(self._width)
 
     def font(self, index: int) -> TrueTypeFont:
         """The main font for 0, otherwise the fallback with that number."""
         return fallback_fonts()[index - 1] if index else self.main
 
-    def runs(self, text: str) -> tuple[FontRun, ...]:
+    def _runs(self, text: str) -> tuple[FontRun, ...]:
         """`text` split by font. Raises `MissingGlyphError` rather than ever drawing an empty box."""
         if not self.main.missing(text):
             return (FontRun(0, text),) if text else ()
         return tuple(_joined(text, [self._index_for(char) for char in _checked(text, self.main)]))
 
-    def width(self, text: str) -> float:
+    def _width(self, text: str) -> float:
         """Advance width in 1/1000 em over all fonts involved."""
         return sum(self.font(run.font_index).width(run.text) for run in self.runs(text))
 

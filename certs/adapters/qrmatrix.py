@@ -33,6 +33,10 @@ _BLOCKS_M: Final[dict[int, tuple[int, tuple[tuple[int, int], ...]]]] = {
 _ALIGNMENT: Final = {9: (6, 26, 46), 10: (6, 28, 50), 11: (6, 30, 54), 12: (6, 32, 58), 13: (6, 34, 62)}
 
 
+# How long a run of modules is, as PDF writes it; version 13 has 69 modules a side.
+_LENGTHS: Final = [f"{length} 1 re" for length in range(70)]
+
+
 class QrTooLongError(ValueError):
     """The text is longer than the largest version that can be printed at certificate size (13-M, 483 characters)."""
 
@@ -63,8 +67,15 @@ def matrix_path(matrix: Bits, box: Box) -> str:
     rows, starts = np.nonzero(edges == 1)
     _rows, ends = np.nonzero(edges == -1)
     runs = zip(rows.tolist(), starts.tolist(), (ends - starts).tolist(), strict=True)
-    rectangles = " ".join(f"{start} {size - 1 - row} {length} 1 re" for row, start, length in runs)
+    places = _places(size)
+    rectangles = " ".join([places[row][start] + _LENGTHS[length] for row, start, length in runs])
     return f"q 0 g {scale:.6f} 0 0 {scale:.6f} {box.x:.3f} {box.y:.3f} cm {rectangles} f Q"
+
+
+@cache
+def _places(size: int) -> list[list[str]]:
+    """Return where a run of modules begins, as PDF writes it, by row from the top and column."""
+    return [[f"{column} {size - 1 - row} " for column in range(size)] for row in range(size)]
 
 
 def _alphanumeric_values(text: str) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
@@ -16,7 +17,6 @@ from certs.adapters.qrmatrix import QrAlphabetError, QrTooLongError
 from certs.adapters.signing import CMS_BYTES_MAX, STAMPED_CMS_BYTES_MAX, UnsignableError, sign_pdf
 from certs.adapters.stamping import Stamper
 from certs.keys.operations import SigningKeys
-from certs.models import Certificate
 from lms.core.settings import SigningSettings
 
 SEXES = {"M": "男", "F": "女"}
@@ -28,10 +28,36 @@ class Undrawable(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Requested:
+    """What was frozen when a certificate was asked for; names and meanings are those of its columns."""
+
+    person_id: uuid.UUID
+    id: uuid.UUID
+    tenant_id: uuid.UUID
+    enrolment_id: uuid.UUID
+    attempt_id: uuid.UUID
+    industry_code: str
+    number: str
+    public_id: str
+    status_index: int
+    holder_name: str
+    id_number_masked: str
+    sex: str
+    industry_name: str
+    post_code: str
+    post_name: str
+    issuer_name: str
+    enterprise_name: str
+    licence_number: str
+    valid_from: date
+    valid_until: date
+
+
+@dataclass(frozen=True, slots=True)
 class IssueOrder:
     """All that drawing and signing need. ``issued_at`` is aware, ``issued_on`` its day in the province."""
 
-    certificate: Certificate
+    certificate: Requested
     scheme_name_zh: str
     scheme_name_en: str
     template: dict[str, Any]

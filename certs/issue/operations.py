@@ -17,6 +17,7 @@ import lms.accounts.api as accounts
 import lms.courses.api as courses
 from certs import rules
 from certs.events import CertificateIssued
+from certs.issue.drawing import Requested
 from certs.models import Certificate, NumberEntry, PublicId, Scheme, StatusEvent
 from certs.registry.operations import add_issue_leaf, certificate_facts
 from certs.rules import Status
@@ -234,7 +235,7 @@ def _queue(session: Session, person_id: uuid.UUID, certificate_id: uuid.UUID) ->
 def mark_issued(
     session: Session,
     actor: Actor,
-    certificate: Certificate,
+    certificate: Requested,
     *,
     pdf_key: str,
     pdf_sha256: bytes,
@@ -304,7 +305,7 @@ def _announce(session: Session, actor: Actor, row: Any) -> None:
     notify.send(session, row.person_id, notice, dedup_key=f"certs.issued:{row.id}")
 
 
-def mark_failed(session: Session, actor: Actor, certificate: Certificate, reason: str) -> bool:
+def mark_failed(session: Session, actor: Actor, certificate: Requested | Certificate, reason: str) -> bool:
     """Give up on a certificate that cannot be drawn; tell whether this call did. Lists show the reason."""
     failed = session.scalar(
         update(Certificate)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 import lms.accounts.api as accounts
-from certs.issue.drawing import IssueOrder, Undrawable, draw_and_sign, stamper_for
+from certs.issue.drawing import IssueOrder, Requested, Undrawable, draw_and_sign, stamper_for
 from certs.issue.operations import ISSUE_TASK, mark_failed, mark_issued, queue_forgotten
 from certs.keys.operations import signing_keys
 from certs.models import Certificate, Scheme
@@ -19,6 +19,7 @@ from certs.schemes.models import Template
 from certs.status import corrections
 from lms.core import clock
 from lms.core.access import SYSTEM
+from lms.core.prepared import Prepared
 from lms.core.services import Services
 from lms.core.tenancy import WORKER_SCOPE
 
@@ -28,8 +29,9 @@ STALE_AFTER = timedelta(minutes=10)
 _drawn_by = (Template.code == Scheme.template["code"].astext) & (
     Template.version == Scheme.template["version"].as_integer()
 )
-_REQUESTED = (
-    select(Certificate, Scheme, Template)
+_FROZEN = [getattr(Certificate, field.name) for field in fields(Requested)]
+_REQUESTED = Prepared(
+    select(*_FROZEN, Scheme.name_zh, Scheme.name_en, Template.code, Template.version, Template.spec)
     .join(Scheme, (Scheme.code == Certificate.scheme_code) & (Scheme.version == Certificate.scheme_version))
     .join(Template, _drawn_by)
     .where(Certificate.person_id == bindparam("person_id"), Certificate.id == bindparam("certificate_id"))
@@ -96,15 +98,15 @@ def read_order(
     services: Services, session: Session, person_id: uuid.UUID, certificate_id: uuid.UUID
 ) -> IssueOrder | None:
     """Return what a requested certificate is made from, None when it is not requested (any more). Worker scope."""
-    found = session.execute(_REQUESTED, {"person_id": person_id, "certificate_id": certificate_id}).first()
-    if found is None:
+    found = _REQUESTED.rows(session, person_id=person_id, certificate_id=certificate_id)
+    if not found:
         return None
-    certificate, scheme, template = found
+    *frozen, name_zh, name_en, code, version, spec = found[0]
     return IssueOrder(
-        certificate=certificate,
-        scheme_name_zh=scheme.name_zh,
-        scheme_name_en=scheme.name_en,
-        template={**template.spec, "code": template.code, "version": template.version},
+        certificate=Requested(*frozen),
+        scheme_name_zh=name_zh,
+        scheme_name_en=name_en,
+        template={**spec, "code": code, "version": version},
         # The person's own agreement decides: without it the frame stays empty.
         portrait_jpeg=accounts.portrait_bytes(services, session, person_id),
         keys=signing_keys(session),

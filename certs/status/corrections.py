@@ -23,6 +23,7 @@ from certs.errors import (
     NothingToCorrect,
     RevocationProposed,
 )
+from certs.issue.drawing import Requested
 from certs.issue.operations import enter, new_numbers
 from certs.models import Certificate, Scheme
 from certs.rules import CorrectionKind, Decision, Origin, ProposalKind, Status
@@ -259,7 +260,7 @@ def _employer(session: Session, tenant_id: uuid.UUID) -> dict[str, Any]:
     return values
 
 
-def succeed(session: Session, issued: Certificate) -> None:
+def succeed(session: Session, issued: Requested) -> None:
     """Finish the correction whose successor has just been issued, if the certificate is one. Worker scope.
 
     In the transaction of the issue: at no moment are both in force, nor a successor whose
