@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
@@ -13,7 +12,6 @@ from tests.certs import test_objections
 from tests.certs.test_objections import Scene
 
 Admin = psycopg.Connection[tuple[object, ...]]
-ZONE = ZoneInfo("Asia/Shanghai")
 scene = test_objections.scene
 
 
@@ -24,7 +22,7 @@ scene = test_objections.scene
 def test_the_last_day_is_a_whole_day_of_the_province(
     scene: Scene, admin_connection: Admin, days: int, at: time, status: int
 ) -> None:
-    decided = datetime.combine(clock.today("Asia/Shanghai") - timedelta(days=days), at, ZONE)
+    decided = datetime.combine(clock.today() - timedelta(days=days), at, clock.ZONE)
     change = "update certs_status_event set at = %s where id = %s"
     admin_connection.execute(change, (decided, scene.step.id))
     try:

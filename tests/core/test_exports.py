@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from datetime import timedelta
-from zoneinfo import ZoneInfo
 
 import pytest
 from flask.testing import FlaskClient
@@ -63,7 +62,7 @@ def _run_later(queue_worker: Worker, passed: timedelta) -> None:
 
 @pytest.mark.parametrize(("language", "said"), [("zh", "文件保存至 {} "), ("en", "kept until {} ")])
 def test_the_page_says_until_when_the_file_can_be_fetched(exported: Exported, language: str, said: str) -> None:
-    day = (clock.now() + KEPT).astimezone(ZoneInfo("Asia/Shanghai")).date()
+    day = clock.day_of(clock.now() + KEPT)
     status, page = exported.get(language=language)
     assert (status, said.format(day) in page) == (200, True)
     assert f'href="/jobs/{exported.job_id}/file"' in page
