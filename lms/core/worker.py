@@ -51,8 +51,7 @@ def _add_task(app: procrastinate.App, services: Services, task: Task) -> None:
     def run(context: JobContext, /, **arguments: Any) -> None:
         try:
             task.function(services, **arguments)
-        except Exception:
-            # As the strategy below counts: it tries no more.
+        except Exception:  # whatever it was, for the retry strategy below asks for no kind either; it goes on to it
             if context.job.attempts >= task.max_attempts:
                 _give_up(services, arguments)
             raise
